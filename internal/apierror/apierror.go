@@ -44,7 +44,7 @@ type row struct {
 var table = map[Kind]row{
 	InvalidRequest:   {http.StatusBadRequest, "invalid_request_error", "invalid_request"},
 	BodyTooLarge:     {http.StatusRequestEntityTooLarge, "invalid_request_error", "request_too_large"},
-	ModelNotAllowed:  {http.StatusForbidden, "permission_error", "model_not_allowed"},
+	ModelNotAllowed:  {http.StatusForbidden, "model_not_allowed", "model_not_allowed"},
 	UnknownProvider:  {http.StatusBadRequest, "invalid_request_error", "unknown_provider"},
 	ProviderNotReady: {http.StatusBadRequest, "invalid_request_error", "provider_not_configured"},
 	UnsupportedRoute: {http.StatusBadRequest, "invalid_request_error", "endpoint_not_supported"},
