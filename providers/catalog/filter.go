@@ -1,0 +1,110 @@
+package catalog
+
+import "strings"
+
+// ModelFilter decides which models may be used. Chat and model listing ask the same filter, so a model that is listed
+// can be called and the other way round. The zero ModelFilter allows everything; a filter is safe for concurrent use.
+type ModelFilter struct {
+	allow, deny matcher
+}
+
+// NewModelFilter compiles the two lists. Entries are "provider/model" or a bare model, in any case, and a * matches any
+// run of characters, slashes included. Blank entries are skipped; an empty allow list allows every model.
+func NewModelFilter(allowed, disallowed []string) ModelFilter {
+	return ModelFilter{allow: newMatcher(allowed), deny: newMatcher(disallowed)}
+}
+
+// Empty says that the filter allows everything.
+func (f ModelFilter) Empty() bool { return f.allow.empty() && f.deny.empty() }
+
+// Allows says whether the provider's model may be used; deny wins over allow. An entry without a slash is compared with
+// the model alone, whatever the provider; an entry with a slash with "provider/model" and also with the model, since
+// models hold slashes themselves.
+func (f ModelFilter) Allows(provider, model string) bool {
+	if f.Empty() {
+		return true
+	}
+	full := strings.ToLower(provider + "/" + model)
+	_, bare, _ := strings.Cut(full, "/") // an ID holds no slash, so this cuts off the ID
+	if f.deny.matches(full, bare) {
+		return false
+	}
+	return f.allow.empty() || f.allow.matches(full, bare)
+}
+
+// matcher is one compiled list: literal entries in a set, the others as patterns.
+type matcher struct {
+	literal  map[string]struct{}
+	patterns []pattern
+}
+
+func newMatcher(entries []string) matcher {
+	var m matcher
+	for _, e := range entries {
+		e = strings.ToLower(strings.TrimSpace(e))
+		switch {
+		case e == "":
+		case strings.Contains(e, "*"):
+			m.patterns = append(m.patterns, newPattern(e))
+		default:
+			if m.literal == nil {
+				m.literal = make(map[string]struct{}, len(entries))
+			}
+			m.literal[e] = struct{}{}
+		}
+	}
+	return m
+}
+
+func (m matcher) empty() bool { return len(m.literal) == 0 && len(m.patterns) == 0 }
+
+// matches takes both spellings of one model, lower case. A literal without a slash can equal only the bare one.
+func (m matcher) matches(full, bare string) bool {
+	if _, ok := m.literal[bare]; ok {
+		return true
+	}
+	if _, ok := m.literal[full]; ok {
+		return true
+	}
+	for _, p := range m.patterns {
+		if p.match(bare) || p.slash && p.match(full) {
+			return true
+		}
+	}
+	return false
+}
+
+// pattern is an entry cut at its stars.
+type pattern struct {
+	prefix, suffix string
+	middle         []string // the non-empty pieces between stars, in order
+	slash          bool
+}
+
+func newPattern(entry string) pattern {
+	pieces := strings.Split(entry, "*")
+	p := pattern{prefix: pieces[0], suffix: pieces[len(pieces)-1], slash: strings.Contains(entry, "/")}
+	for _, s := range pieces[1 : len(pieces)-1] {
+		if s != "" {
+			p.middle = append(p.middle, s)
+		}
+	}
+	return p
+}
+
+// match takes the leftmost place of each piece. A later place could only leave less for the rest, so there is nothing
+// to go back to, and a pattern with many stars costs no more than one walk of the string.
+func (p pattern) match(s string) bool {
+	if len(s) < len(p.prefix)+len(p.suffix) || !strings.HasPrefix(s, p.prefix) || !strings.HasSuffix(s, p.suffix) {
+		return false
+	}
+	s = s[len(p.prefix) : len(s)-len(p.suffix)]
+	for _, piece := range p.middle {
+		i := strings.Index(s, piece)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(piece):]
+	}
+	return true
+}
