@@ -12,15 +12,25 @@ func sample(schema json.RawMessage) any {
 	if json.Unmarshal(schema, &root) != nil {
 		return map[string]any{}
 	}
-	return sampleOf(root, root, 0)
+	s := sampler{root: root, left: maxValues}
+	return s.value(root, 0)
 }
 
-// maxDepth ends schemas that refer to themselves.
-const maxDepth = 16
+// maxDepth ends schemas that refer to themselves, maxValues those that refer to themselves many times at once.
+const (
+	maxDepth  = 16
+	maxValues = 10_000
+)
 
-func sampleOf(schema, root any, depth int) any {
+type sampler struct {
+	root any
+	left int // values that may still be made
+}
+
+func (m *sampler) value(schema any, depth int) any {
 	s, ok := schema.(map[string]any)
-	if !ok || depth > maxDepth {
+	m.left--
+	if !ok || depth > maxDepth || m.left < 0 {
 		return nil
 	}
 	if v, ok := s["const"]; ok {
@@ -30,11 +40,11 @@ func sampleOf(schema, root any, depth int) any {
 		return v[0]
 	}
 	if ref, ok := s["$ref"].(string); ok {
-		return sampleOf(resolve(ref, root), root, depth+1)
+		return m.value(resolve(ref, m.root), depth+1)
 	}
 	for _, of := range []string{"anyOf", "oneOf", "allOf"} {
 		if v, ok := s[of].([]any); ok && len(v) > 0 {
-			return sampleOf(v[0], root, depth+1)
+			return m.value(v[0], depth+1)
 		}
 	}
 	kind, _ := s["type"].(string)
@@ -47,7 +57,7 @@ func sampleOf(schema, root any, depth int) any {
 		out := make(map[string]any, len(properties))
 		for name, p := range properties {
 			if depth < maxDepth/2 || isRequired(s, name) {
-				out[name] = sampleOf(p, root, depth+1)
+				out[name] = m.value(p, depth+1)
 			}
 		}
 		return out
@@ -55,7 +65,7 @@ func sampleOf(schema, root any, depth int) any {
 		if depth >= maxDepth/2 { // a list may be empty: the cheap end of a recursive schema
 			return []any{}
 		}
-		return []any{sampleOf(s["items"], root, depth+1)}
+		return []any{m.value(s["items"], depth+1)}
 	case kind == "string":
 		return "demo"
 	case kind == "integer", kind == "number":
