@@ -1,0 +1,72 @@
+package api
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+)
+
+// answerError says what is wrong with a provider's answer, in words fit for the client.
+type answerError string
+
+func (e answerError) Error() string { return string(e) }
+
+// fetchSafely is fetch for a goroutine that no handler's recover protects.
+func (s *Server) fetchSafely(p Provider) (models []model, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.opts.Log.Error("reading a model list panicked",
+				"provider", p.ID, "panic", cause, "stack", string(debug.Stack()))
+			models, err = nil, answerError("its answer could not be read")
+		}
+	}()
+	return s.fetch(p)
+}
+
+// fetch asks a provider for its models, through the loopback listener. It ends with the server, or after FetchTimeout.
+func (s *Server) fetch(p Provider) ([]model, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.opts.FetchTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.opts.LoopbackURL+"/proxy/"+p.ID+p.ModelsPath, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, answerError(fmt.Sprintf("it answered with status %d", resp.StatusCode))
+	}
+	body, err := s.read(resp)
+	if err != nil {
+		return nil, err
+	}
+	return parseModels(body, p, s.opts.MaxModels)
+}
+
+// read takes the body, uncompressed and bounded.
+func (s *Server) read(resp *http.Response) ([]byte, error) {
+	var from io.Reader = resp.Body
+	// The transport undoes the gzip that it asked for; some servers compress unasked.
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			return nil, fmt.Errorf("reading the answer: %w", err)
+		}
+		from = unzipped
+	}
+	body, err := io.ReadAll(io.LimitReader(from, s.opts.MaxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if int64(len(body)) > s.opts.MaxBody {
+		return nil, answerError("its answer is too large")
+	}
+	return body, nil
+}
