@@ -45,6 +45,7 @@ func start(t *testing.T, change func(*Options)) *bench {
 	b.server = New(opts)
 	t.Cleanup(b.server.Close)
 	b.client = serveUnix(t, b.server.Handler())
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return b
 }
 
@@ -69,10 +70,7 @@ func serveUnix(t *testing.T, h http.Handler) *http.Client {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &http.Client{Transport: transport}
 }
 
 func (b *bench) loopback(w http.ResponseWriter, r *http.Request) {

@@ -74,6 +74,13 @@ func TestAFailingProviderIsNamedAndLeftOut(t *testing.T) {
 		"huge": {func(w http.ResponseWriter, _ *http.Request) {
 			say(w, `{"data":["`+strings.Repeat("x", 100_000)+`"]}`)
 		}, 502, "too large"},
+		"endless": {func(w http.ResponseWriter, _ *http.Request) {
+			for {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 10_000)); err != nil {
+					return
+				}
+			}
+		}, 502, "too large"},
 		"bomb": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(zip(strings.Repeat(" ", 1_000_000)))
@@ -96,7 +103,12 @@ func TestAFailingProviderIsNamedAndLeftOut(t *testing.T) {
 	for name, f := range failures {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, func(o *Options) {
-				o.MaxBody, o.MaxModels, o.FetchTimeout = 50_000, 50, 300*time.Millisecond
+				o.MaxBody, o.MaxModels, o.RetryAfter = 50_000, 50, time.Hour
+				if f.status == 504 {
+					o.FetchTimeout = 300 * time.Millisecond
+				} else {
+					o.FetchTimeout = time.Minute
+				}
 			})
 			b.provide("good", func(w http.ResponseWriter, _ *http.Request) { // compresses unasked
 				w.Header().Set("Content-Encoding", "gzip")
