@@ -1,0 +1,123 @@
+// Package config turns the environment, and a dotenv file when one is named, into one immutable Config: every variable
+// typed, checked and documented by one table of variables (table.go). It is the only reader of the environment and
+// reports every problem at once. It must not know Envoy, HTTP or how a setting is used.
+//
+// Load is pure: it sees the map that it is given, and files only through the reader that it is given. The edge is
+// environ.go (process environment, dotenv file) and watch.go (noticing that the file has changed).
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is the whole configuration. It is made by Load, shared by everyone and changed by no one: a reload makes
+// another. It may be printed or logged: secrets mask themselves.
+type Config struct {
+	General   General
+	Server    Server
+	Client    Client
+	Providers []Provider // sorted by ID: every known provider, own ones and demo included, also unconfigured ones
+	MCP       MCP
+	A2A       A2A
+	Auth      Auth
+	Telemetry Telemetry
+	Envoy     Envoy
+	Control   Control
+
+	settings []Setting // what Effective gives, recorded while loading
+}
+
+// General is what belongs to no other group.
+type General struct {
+	Environment                     string
+	LogLevel                        slog.Level
+	LogFormat                       string   // "json", "text", or "" for text on a terminal and JSON elsewhere
+	AllowedModels, DisallowedModels []string // as written; catalog.NewModelFilter compiles them
+	EnvFile                         string   // path of the watched dotenv file, or ""
+}
+
+// Server is the public listener. A zero timeout means no limit.
+type Server struct {
+	Host                                                 string // an IP address without brackets
+	Port                                                 int    // 0: any free port
+	ReadTimeout, WriteTimeout, IdleTimeout, DrainTimeout time.Duration
+	MaxRequestBodySize                                   int64  // bytes
+	TLSCertPath, TLSKeyPath                              string // both or neither; a matching pair when loaded
+	MaxConnections                                       int
+}
+
+// Client is how providers are called. A zero Timeout, ResponseHeaderTimeout, IdleConnTimeout or StreamIdleTimeout
+// means no limit; ConnectTimeout is never zero.
+type Client struct {
+	Timeout, ResponseHeaderTimeout, IdleConnTimeout, StreamIdleTimeout, ConnectTimeout time.Duration
+
+	TLSMinVersion string // TLS12 or TLS13
+	TLSCAPath     string // a PEM bundle in place of the system's, or ""
+	MaxRetries    int
+}
+
+// MCP is the tool middleware for Model Context Protocol servers.
+type MCP struct {
+	Enabled, Expose            bool
+	Servers                    []NamedURL
+	ToolMode                   string // "direct" or "selector"
+	IncludeTools, ExcludeTools []string
+	MaxIterations              int // model calls in one tool loop
+	RequestTimeout             time.Duration
+	ClientTimeout              time.Duration
+	Connection                 Connection
+	Polling                    Polling
+}
+
+// A2A is the middleware for Agent2Agent agents.
+type A2A struct {
+	Enabled, Expose bool
+	Agents          []NamedURL
+	ClientTimeout   time.Duration
+	MaxPollAttempts int // of one task
+	Connection      Connection
+	Polling         Polling
+}
+
+// Connection says how a lost or refused connection to a tool server or agent is tried again.
+type Connection struct {
+	MaxRetries        int
+	RetryInterval     time.Duration
+	InitialBackoff    time.Duration
+	Reconnect         bool
+	ReconnectInterval time.Duration
+}
+
+// Polling is a repeated question with a time limit: for MCP the health of servers, for A2A the state of a task.
+type Polling struct {
+	Enabled           bool
+	Interval, Timeout time.Duration
+}
+
+// Auth is the check of bearer tokens on the public listener. Issuer and client ID are set when Enabled.
+type Auth struct {
+	Enabled          bool
+	OIDCIssuer       string // exactly as the token's iss claim spells it, a slash at the end included
+	OIDCClientID     string // the audience
+	OIDCClientSecret Secret // only the browser login needs it
+}
+
+// Telemetry is metrics and tracing. The standard OTEL_ variables are read by the OpenTelemetry SDK itself.
+type Telemetry struct {
+	Enabled        bool
+	MetricsHost    string // an IP address without brackets
+	MetricsPort    int    // 0: any free port
+	TracingEnabled bool
+	OTLPEndpoint   string // "" leaves it to OTEL_EXPORTER_OTLP_ENDPOINT
+}
+
+// Envoy is the Envoy process that the gateway starts.
+type Envoy struct {
+	Path string // of the binary; "" looks for it
+}
+
+// Control is the link between Envoy and the control plane.
+type Control struct {
+	SocketDir string // directory of the Unix sockets; "" makes a temporary one
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"io"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+// Environ is the process environment.
+func Environ() map[string]string {
+	out := map[string]string{}
+	for _, pair := range os.Environ() {
+		if name, value, ok := strings.Cut(pair, "="); ok && name != "" {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// WithEnvFile adds the variables of the dotenv file that GATEWAY_ENV_FILE names to environ and gives the result as a
+// new map. The process environment wins: a variable that environ sets to something stays as it is. The error is
+// Problems.
+//
+// In the file a value in single quotes is taken as it is; in other values $NAME stands for a variable set further up.
+func WithEnvFile(environ map[string]string) (map[string]string, error) {
+	name := strings.TrimSpace(environ[envFileVariable])
+	if name == "" {
+		return environ, nil
+	}
+	content, err := readFile(name)
+	if err != nil {
+		return nil, Problems{{envFileVariable, shown(name), "a file that can be read"}}
+	}
+	out, err := godotenv.UnmarshalBytes(content)
+	if err != nil { // the parser's message quotes the file, keys included
+		return nil, Problems{{envFileVariable, shown(name), "a dotenv file: lines of NAME=value, # for comments, quotes closed"}}
+	}
+	maps.DeleteFunc(out, func(_, value string) bool { return value == "" })
+	for variable, value := range environ {
+		if value != "" {
+			out[variable] = value
+		}
+	}
+	return out, nil
+}
+
+// Read loads the configuration of this process: its environment and the dotenv file. Each call reads both anew.
+func Read() (*Config, []Warning, error) {
+	environ, err := WithEnvFile(Environ())
+	if err != nil {
+		return nil, nil, err
+	}
+	return Load(environ)
+}
+
+// readFile reads a file of configuration, which is small: more than a mebibyte is a wrong path, /dev/zero perhaps.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // nothing was written
+	return io.ReadAll(io.LimitReader(f, 1<<20))
+}

@@ -1,0 +1,56 @@
+package config
+
+// variable is one row of the table: what loading, unknown-name detection, Effective and docs/configuration.md share.
+type variable struct {
+	name   string
+	def    string // as it would be written; "" for none
+	unit   string
+	doc    string
+	secret bool // masked everywhere, and NAME_FILE reads it from a file
+	show   func(string) string
+	set    func(*Config, string) error // the error's text completes "expected …"
+}
+
+// group is a chapter of the table.
+type group struct {
+	title, note string
+	rows        []variable
+}
+
+// row ties a variable to its field.
+func row[T any](name, def string, k kind[T], field func(*Config) *T, doc string) variable {
+	_, isSecret := any(*new(T)).(Secret)
+	return variable{
+		name: name, def: def, unit: k.unit, doc: doc, secret: isSecret, show: k.show,
+		set: func(c *Config, raw string) error {
+			v, err := k.parse(raw)
+			if err == nil {
+				*field(c) = v
+			}
+			return err
+		},
+	}
+}
+
+// groups is the table, without the variables that providers and tool servers bring by their names.
+func groups() []group {
+	return []group{
+		{"General", "", generalRows()},
+		{"Server", "The public listener.", serverRows()},
+		{"Client", "Calls to providers.", clientRows()},
+		{"MCP", "Tools of Model Context Protocol servers.", mcpRows()},
+		{"A2A", "Agents of the Agent2Agent protocol.", a2aRows()},
+		{"Auth", "Bearer tokens of an OpenID Connect issuer, checked on the public listener.", authRows()},
+		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
+		{"Processes", "", processRows()},
+	}
+}
+
+// rows is the table without its chapters.
+func rows() []variable {
+	var all []variable
+	for _, g := range groups() {
+		all = append(all, g.rows...)
+	}
+	return all
+}

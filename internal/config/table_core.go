@@ -1,0 +1,107 @@
+package config
+
+import (
+	"log/slog"
+	"math"
+	"time"
+)
+
+func generalRows() []variable {
+	return []variable{
+		row(envFileVariable, "", path, func(c *Config) *string { return &c.General.EnvFile },
+			"Dotenv file that is read at the start and watched: a change is checked, then applied, or refused while the old configuration stays. The process environment wins over the file."),
+		row("ENVIRONMENT", "production", text, func(c *Config) *string { return &c.General.Environment },
+			"Name of the deployment, shown in logs and telemetry."),
+		row("LOG_LEVEL", "info", logLevel, func(c *Config) *slog.Level { return &c.General.LogLevel },
+			"Least severe level that is logged."),
+		row("LOG_FORMAT", "", oneOf("json", "text"), func(c *Config) *string { return &c.General.LogFormat },
+			"Form of log lines; unset: text on a terminal, else JSON."),
+		row("ALLOWED_MODELS", "", list, func(c *Config) *[]string { return &c.General.AllowedModels },
+			"Models that may be used, any case, `provider/model` or a bare model, `*` for any run of characters; unset: all."),
+		row("DISALLOWED_MODELS", "", list, func(c *Config) *[]string { return &c.General.DisallowedModels },
+			"Models that may not be used, written likewise; wins over `ALLOWED_MODELS`."),
+	}
+}
+
+func serverRows() []variable {
+	return []variable{
+		row("SERVER_HOST", "127.0.0.1", address, func(c *Config) *string { return &c.Server.Host },
+			"Address to listen on; `0.0.0.0` for all."),
+		row("SERVER_PORT", "8080", port, func(c *Config) *int { return &c.Server.Port },
+			"Port to listen on; 0 takes a free one."),
+		row("SERVER_READ_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Server.ReadTimeout },
+			"Time to receive a request; 0 for no limit."),
+		row("SERVER_WRITE_TIMEOUT", "0", limit, func(c *Config) *time.Duration { return &c.Server.WriteTimeout },
+			"Time for a whole answer, streams included; 0 for no limit."),
+		row("SERVER_IDLE_TIMEOUT", "120s", limit, func(c *Config) *time.Duration { return &c.Server.IdleTimeout },
+			"Time that an unused connection stays open; 0 for no limit."),
+		row("SERVER_DRAIN_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Server.DrainTimeout },
+			"Time that open streams get to finish at shutdown."),
+		row("SERVER_MAX_REQUEST_BODY_SIZE", "10485760", integer[int64]("bytes", 1, math.MaxUint32), func(c *Config) *int64 { return &c.Server.MaxRequestBodySize },
+			"Largest request body; a larger one is answered 413."),
+		row("SERVER_MAX_CONNECTIONS", "10000", integer("count", 1, math.MaxInt32), func(c *Config) *int { return &c.Server.MaxConnections },
+			"Most client connections at a time."),
+		row("SERVER_TLS_CERT_PATH", "", path, func(c *Config) *string { return &c.Server.TLSCertPath },
+			"PEM certificate chain; set together with the key to serve HTTPS."),
+		row("SERVER_TLS_KEY_PATH", "", path, func(c *Config) *string { return &c.Server.TLSKeyPath },
+			"PEM private key of the certificate."),
+	}
+}
+
+func clientRows() []variable {
+	return []variable{
+		row("CLIENT_TIMEOUT", "0", limit, func(c *Config) *time.Duration { return &c.Client.Timeout },
+			"Time for a provider's whole answer, streams included; 0 for no limit."),
+		row("CLIENT_RESPONSE_HEADER_TIMEOUT", "5m", limit, func(c *Config) *time.Duration { return &c.Client.ResponseHeaderTimeout },
+			"Time to the first byte of an answer: models think for minutes; 0 for no limit."),
+		row("CLIENT_STREAM_IDLE_TIMEOUT", "5m", limit, func(c *Config) *time.Duration { return &c.Client.StreamIdleTimeout },
+			"Longest silence within an answer; 0 for no limit."),
+		row("CLIENT_IDLE_CONN_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Client.IdleConnTimeout },
+			"Time that an unused connection to a provider stays open; 0 for no limit."),
+		row("CLIENT_CONNECT_TIMEOUT", "5s", period, func(c *Config) *time.Duration { return &c.Client.ConnectTimeout },
+			"Time to connect to a provider."),
+		row("CLIENT_TLS_MIN_VERSION", "TLS12", oneOf("TLS12", "TLS13"), func(c *Config) *string { return &c.Client.TLSMinVersion },
+			"Oldest TLS version spoken with providers."),
+		row("CLIENT_TLS_CA_PATH", "", path, func(c *Config) *string { return &c.Client.TLSCAPath },
+			"PEM file of the authorities to trust for providers, in place of the system's."),
+		row("CLIENT_MAX_RETRIES", "2", integer("count", 0, 100), func(c *Config) *int { return &c.Client.MaxRetries },
+			"Further attempts after a failed connection, a reset before the first byte, or a 429 or 503; never after a byte was sent to the client."),
+	}
+}
+
+func authRows() []variable {
+	return []variable{
+		row("AUTH_ENABLED", "false", toggle, func(c *Config) *bool { return &c.Auth.Enabled },
+			"Refuse requests without a valid token."),
+		row("AUTH_OIDC_ISSUER", "", issuer, func(c *Config) *string { return &c.Auth.OIDCIssuer },
+			"Issuer, exactly as tokens name it; needed when auth is enabled."),
+		row("AUTH_OIDC_CLIENT_ID", "", text, func(c *Config) *string { return &c.Auth.OIDCClientID },
+			"Audience that a token must have; needed when auth is enabled."),
+		row("AUTH_OIDC_CLIENT_SECRET", "", secret, func(c *Config) *Secret { return &c.Auth.OIDCClientSecret },
+			"Secret of the client, for the browser login only."),
+	}
+}
+
+func telemetryRows() []variable {
+	return []variable{
+		row("TELEMETRY_ENABLED", "false", toggle, func(c *Config) *bool { return &c.Telemetry.Enabled },
+			"Serve metrics."),
+		row("TELEMETRY_METRICS_HOST", "127.0.0.1", address, func(c *Config) *string { return &c.Telemetry.MetricsHost },
+			"Address of the metrics endpoint."),
+		row("TELEMETRY_METRICS_PORT", "9464", port, func(c *Config) *int { return &c.Telemetry.MetricsPort },
+			"Port of the metrics endpoint; 0 takes a free one."),
+		row("TELEMETRY_TRACING_ENABLED", "false", toggle, func(c *Config) *bool { return &c.Telemetry.TracingEnabled },
+			"Send traces."),
+		row("TELEMETRY_TRACING_OTLP_ENDPOINT", "", endpoint, func(c *Config) *string { return &c.Telemetry.OTLPEndpoint },
+			"OTLP endpoint for traces; unset: `OTEL_EXPORTER_OTLP_ENDPOINT`, else the SDK's default."),
+	}
+}
+
+func processRows() []variable {
+	return []variable{
+		row("ENVOY_PATH", "", path, func(c *Config) *string { return &c.Envoy.Path },
+			"The Envoy binary; unset: `envoy` on `PATH`, else the copy that `make envoy` installs."),
+		row("CONTROL_SOCKET_DIR", "", path, func(c *Config) *string { return &c.Control.SocketDir },
+			"Directory of the Unix sockets between Envoy and the gateway; unset: a temporary one."),
+	}
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/netip"
+	"net/url"
+	"strconv"
+)
+
+// checkTogether finds what is wrong only in the light of another variable or of a file.
+func (l *loader) checkTogether() {
+	l.checkTLS()
+	l.checkAuthority()
+	c := l.cfg
+	if c.Auth.Enabled {
+		for name, value := range map[string]string{"AUTH_OIDC_ISSUER": c.Auth.OIDCIssuer, "AUTH_OIDC_CLIENT_ID": c.Auth.OIDCClientID} {
+			if value == "" && l.get(name) == "" {
+				l.add(name, "", "a value, since AUTH_ENABLED is true")
+			}
+		}
+	}
+	t := c.Telemetry
+	if t.Enabled && t.MetricsPort != 0 && t.MetricsPort == c.Server.Port && overlap(t.MetricsHost, c.Server.Host) {
+		l.add("TELEMETRY_METRICS_PORT", strconv.Itoa(t.MetricsPort), "another port than SERVER_PORT")
+	}
+	if c.MCP.Enabled && len(c.MCP.Servers) == 0 && l.get("MCP_SERVERS") == "" {
+		l.warn("MCP_ENABLED", "has no effect: MCP_SERVERS names no server")
+	}
+	if c.A2A.Enabled && len(c.A2A.Agents) == 0 && l.get("A2A_AGENTS") == "" {
+		l.warn("A2A_ENABLED", "has no effect: A2A_AGENTS names no agent")
+	}
+	for _, p := range c.Ready() {
+		if l.isItself(p.URL) {
+			l.warn(p.URLVariable, "is the gateway's own address: requests would run in a circle")
+		}
+	}
+}
+
+func (l *loader) checkTLS() {
+	cert, key := l.cfg.Server.TLSCertPath, l.cfg.Server.TLSKeyPath
+	switch {
+	case cert == "" && key == "":
+		return
+	case cert == "":
+		l.add("SERVER_TLS_CERT_PATH", "", "a path, since SERVER_TLS_KEY_PATH is set")
+		return
+	case key == "":
+		l.add("SERVER_TLS_KEY_PATH", "", "a path, since SERVER_TLS_CERT_PATH is set")
+		return
+	}
+	certPEM, certErr := l.read(cert)
+	if certErr != nil {
+		l.add("SERVER_TLS_CERT_PATH", shown(cert), "a file that can be read")
+	}
+	keyPEM, keyErr := l.read(key)
+	if keyErr != nil {
+		l.add("SERVER_TLS_KEY_PATH", shown(key), "a file that can be read")
+	}
+	if certErr != nil || keyErr != nil {
+		return
+	}
+	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		l.add("SERVER_TLS_CERT_PATH", shown(cert), "a PEM certificate that fits the PEM key of SERVER_TLS_KEY_PATH")
+	}
+}
+
+func (l *loader) checkAuthority() {
+	name := l.cfg.Client.TLSCAPath
+	if name == "" {
+		return
+	}
+	content, err := l.read(name)
+	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(content) {
+		l.add("CLIENT_TLS_CA_PATH", shown(name), "a file that can be read and holds PEM certificates")
+	}
+}
+
+// isItself says whether a provider's URL leads back to the public listener: the default of llama.cpp's server is the
+// gateway's too.
+func (l *loader) isItself(u *url.URL) bool {
+	if u == nil || l.cfg.Server.Port == 0 || u.Port() != strconv.Itoa(l.cfg.Server.Port) {
+		return false
+	}
+	host := u.Hostname()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback() && overlap(host, l.cfg.Server.Host)
+}
+
+// overlap says whether two listening addresses cannot share a port.
+func overlap(a, b string) bool {
+	x, errX := netip.ParseAddr(a)
+	y, errY := netip.ParseAddr(b)
+	return errX == nil && errY == nil && (x == y || x.IsUnspecified() || y.IsUnspecified())
+}
