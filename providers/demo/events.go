@@ -1,8 +1,6 @@
 package demo
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // events writes server-sent events, each flushed by itself: a proxy in between must show each word when it comes.
 type events struct {
@@ -10,7 +8,7 @@ type events struct {
 	rc *http.ResponseController
 }
 
-func newEvents(w http.ResponseWriter, r *http.Request) *events {
+func newEvents(w http.ResponseWriter) *events {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.WriteHeader(http.StatusOK)

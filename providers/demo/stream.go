@@ -33,7 +33,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, c *chatRequest,
 	if c.includeUsage {
 		head.Usage = null
 	}
-	events := newEvents(w, r)
+	events := newEvents(w)
 	chunk := func(choices ...choice) error {
 		head.Choices = choices
 		return events.send(encode(head))
