@@ -12,8 +12,9 @@ import (
 // matters.
 var (
 	template = kind[string]{"URL", func(s string) (string, error) {
-		_, err := parseBaseURL(s)
-		return strings.TrimRight(s, "/"), err
+		s = strings.TrimRight(s, "/")
+		_, err := parseURL(s)
+		return s, err
 	}, shownURL}
 	endpoint = kind[string]{"URL", func(s string) (string, error) {
 		u, err := parseBaseURL(s)
@@ -23,7 +24,7 @@ var (
 		return u.String(), nil
 	}, shownURL}
 	issuer = kind[string]{"URL", func(s string) (string, error) {
-		_, err := parseBaseURL(s)
+		_, err := parseURL(s)
 		return s, err
 	}, shownURL}
 )
@@ -37,8 +38,11 @@ var (
 	errPath     = errors.New("a URL whose path has no .. or . segments")
 )
 
-// parseBaseURL reads the address of another service, without a slash at its end.
-func parseBaseURL(s string) (*url.URL, error) {
+// parseBaseURL reads an address that paths are appended to: a slash at its end is dropped.
+func parseBaseURL(s string) (*url.URL, error) { return parseURL(strings.TrimRight(s, "/")) }
+
+// parseURL reads the address of another service.
+func parseURL(s string) (*url.URL, error) {
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
 		return nil, errNotURL
 	}
@@ -63,10 +67,6 @@ func parseBaseURL(s string) (*url.URL, error) {
 			return nil, errPath
 		}
 	}
-	u, err = url.Parse(strings.TrimRight(s, "/")) // parsed again so that Path and RawPath agree
-	if err != nil || u.Host == "" {
-		return nil, errNotURL
-	}
 	return u, nil
 }
 
@@ -90,6 +90,9 @@ func shownURL(s string) string {
 		if strings.ContainsAny(s, "@?#&=") {
 			return mask
 		}
+		return s
+	}
+	if u.User == nil && !strings.ContainsAny(s, "@?#") {
 		return s
 	}
 	if u.User != nil {

@@ -124,7 +124,7 @@ func parseAddress(s string) (string, error) {
 // by something other than us; it is refused because a header with one could smuggle another.
 func parseSecret(s string) (Secret, error) {
 	if i := slices.IndexFunc([]byte(s), func(b byte) bool { return b < ' ' || b >= 0x7f }); i >= 0 {
-		return "", errors.New("ASCII text without line breaks or other control characters")
+		return "", errors.New("ASCII text without line breaks or control characters")
 	}
 	if strings.TrimSpace(s) != s {
 		return "", errors.New("text without spaces around it")

@@ -66,10 +66,10 @@ func (l *loader) apply(v variable) bool {
 // value finds what the environment says under the variable's name or its other names, and under which.
 func (l *loader) value(v variable) (raw, source string) {
 	l.known[v.name] = v.name
-	raw, source = l.get(v.name), v.name
 	if v.secret {
-		return l.fromFile(v, raw)
+		return l.fromFile(v)
 	}
+	raw, source = l.get(v.name), v.name
 	if other, ok := alias(v.name); ok {
 		l.known[other] = v.name
 		second := l.get(other)
@@ -86,8 +86,10 @@ func (l *loader) value(v variable) (raw, source string) {
 	return raw, source
 }
 
-// fromFile reads NAME_FILE when NAME itself is not set.
-func (l *loader) fromFile(v variable, raw string) (string, string) {
+// fromFile gives a secret, from NAME_FILE when NAME itself is not set. It is not trimmed: a line break in a key says
+// that something is wrong with how it was set, and better now than in a provider's 401.
+func (l *loader) fromFile(v variable) (value, source string) {
+	raw := l.env[v.name]
 	file := v.name + "_FILE"
 	l.known[file] = file
 	name := l.get(file)
@@ -103,7 +105,7 @@ func (l *loader) fromFile(v variable, raw string) (string, string) {
 		l.add(file, shown(name), "a file that can be read")
 		return "", file
 	}
-	value := strings.TrimRight(string(content), "\r\n")
+	value = strings.TrimRight(string(content), "\r\n")
 	if value == "" {
 		l.add(file, shown(name), "a file that holds the secret, not an empty one")
 	}

@@ -134,7 +134,7 @@ func (l *loader) ownProvider(id string) {
 func (l *loader) demo() {
 	d := &draft{Provider: Provider{Provider: catalog.Demo(), State: SwitchedOff}}
 	v := enabledRow(d, "")
-	v.doc = "Switches the embedded demo provider on or off; unset: on when no other provider is ready."
+	v.doc = demoDoc
 	set := l.apply(v)
 	if set && d.enabled || !set && len(l.cfg.Ready()) == 0 {
 		d.State = Ready

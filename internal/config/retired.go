@@ -51,7 +51,7 @@ var retired = map[string]string{
 	"DEBUG_MAX_MESSAGES":           ownDebugLog,
 
 	"ENABLE_TELEMETRY":   "it is called TELEMETRY_ENABLED now",
-	"ENABLE_AUTH":        "it is called AUTH_ENABLED now, so NO token is checked",
+	"ENABLE_AUTH":        "it is called AUTH_ENABLED now",
 	"ENABLE_MCP":         "it is called MCP_ENABLED now",
 	"EXPOSE_MCP":         "it is called MCP_EXPOSE now",
 	"OIDC_ISSUER_URL":    "it is called AUTH_OIDC_ISSUER now",

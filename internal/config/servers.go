@@ -11,7 +11,7 @@ import (
 // NamedURL is one tool server or agent.
 type NamedURL struct {
 	Name    string // lower case, [a-z0-9_-]; distinct within its list
-	URL     string // absolute, without a slash at its end
+	URL     string // absolute; a slash at its end stays, since some servers insist on it
 	Headers []Header
 }
 
@@ -37,7 +37,7 @@ func parseNamedURLs(s string) ([]NamedURL, error) {
 	for _, item := range splitList(s) {
 		name, addr := cutName(item)
 		name = strings.ToLower(name)
-		u, err := parseBaseURL(addr)
+		u, err := parseURL(addr)
 		if err != nil {
 			return nil, fmt.Errorf("a comma list of URLs, each optionally name=url; item %d: %w", len(out)+1, err)
 		}

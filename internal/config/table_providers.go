@@ -7,7 +7,10 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-const urlDoc = "Base URL of the provider's API."
+const (
+	urlDoc  = "Base URL of the provider's API."
+	demoDoc = "Switches the embedded demo provider on or off; unset: on when no other provider is ready."
+)
 
 var providersRow = row("PROVIDERS", "", list, func(c *Config) *[]string { return new([]string) },
 	"Names of own providers, each with `<NAME>_API_URL` and the variables below: another server, or a second key of the same one.")

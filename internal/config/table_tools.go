@@ -23,9 +23,9 @@ func mcpRows() []variable {
 		row("MCP_CLIENT_TIMEOUT", "30s", period, func(c *Config) *time.Duration { return &c.MCP.ClientTimeout },
 			"Time for one HTTP exchange with a server."),
 	}
-	rows = append(rows, connectionRows("MCP", "server", func(c *Config) *Connection { return &c.MCP.Connection })...)
+	rows = append(rows, connectionRows("MCP", "a server", func(c *Config) *Connection { return &c.MCP.Connection })...)
 	polling := func(c *Config) *Polling { return &c.MCP.Polling }
-	return append(rows, pollingRows("MCP", "30s", "5s", "the servers' health", polling)...)
+	return append(rows, pollingRows("MCP", "30s", "5s", "the servers' health", "Time for one answer.", polling)...)
 }
 
 func a2aRows() []variable {
@@ -41,35 +41,35 @@ func a2aRows() []variable {
 		row("A2A_MAX_POLL_ATTEMPTS", "30", integer("count", 1, 100000), func(c *Config) *int { return &c.A2A.MaxPollAttempts },
 			"How often the state of one task is asked for."),
 	}
-	rows = append(rows, connectionRows("A2A", "agent", func(c *Config) *Connection { return &c.A2A.Connection })...)
+	rows = append(rows, connectionRows("A2A", "an agent", func(c *Config) *Connection { return &c.A2A.Connection })...)
 	// The intervals are those of the public project, where a task that takes longer than half a minute is given up.
 	polling := func(c *Config) *Polling { return &c.A2A.Polling }
-	return append(rows, pollingRows("A2A", "1s", "30s", "a task's state", polling)...)
+	return append(rows, pollingRows("A2A", "1s", "30s", "a task's state", "Longest wait for a task to end.", polling)...)
 }
 
 func connectionRows(prefix, peer string, at func(*Config) *Connection) []variable {
 	return []variable{
 		row(prefix+"_MAX_RETRIES", "3", integer("count", 0, 100), func(c *Config) *int { return &at(c).MaxRetries },
-			"Further attempts to connect to a "+peer+"."),
+			"Further attempts to connect to "+peer+"."),
 		row(prefix+"_RETRY_INTERVAL", "5s", period, func(c *Config) *time.Duration { return &at(c).RetryInterval },
 			"Longest pause between attempts."),
 		row(prefix+"_INITIAL_BACKOFF", "1s", period, func(c *Config) *time.Duration { return &at(c).InitialBackoff },
 			"First pause between attempts; it doubles each time."),
 		row(prefix+"_ENABLE_RECONNECT", "true", toggle, func(c *Config) *bool { return &at(c).Reconnect },
-			"Connect again to a lost "+peer+"."),
+			"Connect again to "+peer+" that was lost."),
 		row(prefix+"_RECONNECT_INTERVAL", "30s", period, func(c *Config) *time.Duration { return &at(c).ReconnectInterval },
 			"Pause before connecting again."),
 	}
 }
 
-func pollingRows(prefix, interval, timeout, what string, at func(*Config) *Polling) []variable {
+func pollingRows(prefix, interval, timeout, what, timeoutDoc string, at func(*Config) *Polling) []variable {
 	return []variable{
 		row(prefix+"_POLLING_ENABLED", "true", toggle, func(c *Config) *bool { return &at(c).Enabled },
 			"Ask for "+what+" again and again."),
 		row(prefix+"_POLLING_INTERVAL", interval, period, func(c *Config) *time.Duration { return &at(c).Interval },
 			"Pause between two questions."),
 		row(prefix+"_POLLING_TIMEOUT", timeout, period, func(c *Config) *time.Duration { return &at(c).Timeout },
-			"Time for "+what+"."),
+			timeoutDoc),
 	}
 }
 

@@ -31,7 +31,7 @@ func (l *loader) checkTogether() {
 		l.warn("A2A_ENABLED", "has no effect: A2A_AGENTS names no agent")
 	}
 	for _, p := range c.Ready() {
-		if l.isItself(p.URL) {
+		if len(l.problems) == 0 && l.isItself(p.URL) {
 			l.warn(p.URLVariable, "is the gateway's own address: requests would run in a circle")
 		}
 	}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestWatch(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "env")
+	write := func(name, content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	write("env", "A=1")
+	synctest.Test(t, func(t *testing.T) {
+		const interval = time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		w := NewWatcher(file)
+		write("env", "A=2") // between NewWatcher and Run
+		var calls atomic.Int64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.Run(ctx, interval, func() { calls.Add(1) })
+		}()
+		after := func(looks int, want int64, what string) {
+			t.Helper()
+			time.Sleep(time.Duration(looks)*interval + interval/10)
+			synctest.Wait()
+			assert.Equal(t, want, calls.Load(), what)
+		}
+		after(3, 1, "a change before Run")
+		after(3, 1, "no change, no call")
+		write("env", "A=2")
+		after(3, 1, "written anew with the same content")
+
+		write("new", "A=3")
+		require.NoError(t, os.Rename(filepath.Join(dir, "new"), file))
+		after(3, 2, "replaced as editors do")
+
+		write("env", "A=4")
+		after(1, 2, "seen once: perhaps still being written")
+		write("env", "A=4\nB=5")
+		after(1, 2, "seen once, another content")
+		after(1, 3, "seen twice")
+
+		require.NoError(t, os.Remove(file))
+		after(3, 3, "gone is no change")
+		write("target1", "A=6")
+		require.NoError(t, os.Symlink("target1", file))
+		after(3, 4, "back, as a symlink")
+		write("target2", "A=7")
+		require.NoError(t, os.Symlink("target2", filepath.Join(dir, "link2")))
+		require.NoError(t, os.Rename(filepath.Join(dir, "link2"), file))
+		after(3, 5, "the symlink swapped, as Kubernetes does")
+
+		cancel()
+		<-done
+	})
+}
+
+func TestWatchEndsWithItsContext(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	Watch(ctx, filepath.Join(t.TempDir(), "none"), 0, func() { t.Error("no change") })
+}
