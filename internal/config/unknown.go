@@ -19,6 +19,11 @@ const closeEnough = 2
 // unknown warns of names that look like the gateway's and mean nothing. Outside of the gateway's own prefixes only a
 // likely slip is told: OPENAI_BASE_URL, OLLAMA_HOST and their kind are set for other programs.
 func (l *loader) unknown() {
+	candidates := map[string][]string{} // known names by their prefix, sorted
+	for _, name := range slices.Compact(slices.Sorted(maps.Values(l.known))) {
+		prefix, _ := l.prefixOf(name)
+		candidates[prefix] = append(candidates[prefix], name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.env)) {
 		if _, ok := l.known[name]; ok || l.get(name) == "" {
 			continue
@@ -31,7 +36,7 @@ func (l *loader) unknown() {
 		if ours && (serviceLink.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.HasPrefix(l.get(name), "tcp://")) {
 			continue
 		}
-		near, distance := l.nearest(name, prefix)
+		near, distance := nearest(name, candidates[prefix])
 		switch {
 		case near == "":
 		case ours:
@@ -57,14 +62,11 @@ func (l *loader) prefixOf(name string) (prefix string, ours bool) {
 	return prefix, false
 }
 
-// nearest finds the known name with the prefix that is nearest to name. Without a prefix it looks at the names that
-// have none, so that XAI_API_KEY is not taken for ZAI_API_KEY.
-func (l *loader) nearest(name, prefix string) (string, int) {
+// nearest finds the candidate that is nearest to name. The candidates share its prefix, so that XAI_API_KEY, which has
+// none, is not taken for ZAI_API_KEY.
+func nearest(name string, candidates []string) (string, int) {
 	best, least := "", 0
-	for _, candidate := range slices.Sorted(maps.Values(l.known)) {
-		if p, _ := l.prefixOf(candidate); p != prefix {
-			continue
-		}
+	for _, candidate := range candidates {
 		if d := distance(name, candidate); best == "" || d < least {
 			best, least = candidate, d
 		}
