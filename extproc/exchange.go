@@ -1,0 +1,153 @@
+package extproc
+
+import (
+	"strconv"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers"
+)
+
+// drainFactor bounds how much of a too large body is read, as a multiple of the limit, so that the 413 reaches the
+// client on a connection that stays usable. A client that goes on beyond that is answered at once, and Envoy closes.
+const drainFactor = 8
+
+// exchange is the state of one request. It belongs to the goroutine of its gRPC stream and to no other. Each phase
+// takes what Envoy sent and returns what to send back; done says that Envoy needs nothing more.
+type exchange struct {
+	dir *providers.Directory
+
+	target   providers.Target
+	kind     string // content-type
+	encoding string // content-encoding
+	body     []byte
+	read     int64 // bytes of body seen, also those that were dropped
+	ended    bool  // the end of the request has been seen
+	trailers bool  // the request ends with trailers, which want a reply of their own
+}
+
+func newExchange(dir *providers.Directory) *exchange { return &exchange{dir: dir} }
+
+type replies = []*extprocv3.ProcessingResponse
+
+// onHeaders keeps what the decision needs and answers nothing yet: Envoy holds the headers until the body was read,
+// which is what lets the decision change them. Only a request that is over already is answered here.
+func (x *exchange) onHeaders(h *extprocv3.HttpHeaders) (out replies, done bool) {
+	var path, length string
+	for _, v := range h.GetHeaders().GetHeaders() {
+		switch v.GetKey() {
+		case ":path":
+			path = headerValue(v)
+		case "content-type":
+			x.kind = headerValue(v)
+		case "content-encoding":
+			x.encoding = headerValue(v)
+		case "content-length":
+			length = headerValue(v)
+		}
+	}
+	target, refusal := providers.ParseTarget(path)
+	if refusal != nil {
+		return refuse(refusal), true
+	}
+	x.target = target
+	if n, err := strconv.ParseInt(length, 10, 64); err == nil {
+		if n > drainFactor*x.dir.MaxBody() {
+			return refuse(x.tooLarge()), true
+		}
+		if n > 0 && n <= x.dir.MaxBody() {
+			x.body = make([]byte, 0, min(n, 64<<10)) // a declared length is a claim, not yet a reason to hold memory
+		}
+	}
+	if h.GetEndOfStream() {
+		return x.finish()
+	}
+	return nil, false
+}
+
+// onBody collects the body and decides at its end. An end after the end is ignored: Envoy has been seen to send two.
+func (x *exchange) onBody(b *extprocv3.HttpBody) (out replies, done bool) {
+	if x.ended {
+		return nil, true
+	}
+	x.read += int64(len(b.GetBody()))
+	switch {
+	case x.read > drainFactor*x.dir.MaxBody():
+		return refuse(x.tooLarge()), true
+	case x.read > x.dir.MaxBody():
+		x.body = nil // dropped while the rest is read
+	case len(x.body) == 0:
+		x.body = b.GetBody() // the usual case: the whole body in one piece, not copied
+	default:
+		x.body = append(x.body, b.GetBody()...)
+	}
+	if !b.GetEndOfStream() {
+		return nil, false
+	}
+	return x.finish()
+}
+
+// onTrailers ends a request whose body did not say that it was the end.
+func (x *exchange) onTrailers() (out replies, done bool) {
+	if x.ended {
+		return nil, true
+	}
+	x.trailers = true
+	return x.finish()
+}
+
+// finish decides: the request has arrived whole.
+func (x *exchange) finish() (replies, bool) {
+	x.ended = true
+	if x.read > x.dir.MaxBody() {
+		return refuse(x.tooLarge()), true
+	}
+	if x.target.Proxy != "" {
+		return x.finishProxy(), true
+	}
+	if x.target.Endpoint == "" {
+		return refuse(apierror.New(apierror.NotFound, "no such endpoint")), true
+	}
+	plan, refusal := x.dir.Plan(providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Body: x.body})
+	if refusal != nil {
+		if x.encoding != "" && refusal.Kind == apierror.InvalidRequest {
+			refusal = apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")
+		}
+		return refuse(refusal), true
+	}
+	set := []*corev3.HeaderValueOption{
+		header(ProviderHeader, plan.Provider),
+		header("content-length", strconv.Itoa(len(plan.Body))),
+		header(":path", x.target.Path),
+	}
+	return forward(set, plan.Body, x.trailers), true
+}
+
+// finishProxy lets a proxied request pass as it came, when the allow-list lets it.
+func (x *exchange) finishProxy() replies {
+	refusal := x.dir.CheckProxy(providers.ProxyRequest{
+		Provider: x.target.Proxy, ContentType: x.kind, ContentEncoding: x.encoding, Body: x.body,
+	})
+	if refusal != nil {
+		return refuse(refusal)
+	}
+	set := []*corev3.HeaderValueOption{header(CheckedHeader, "true")}
+	if len(x.body) > 0 {
+		set = append(set, header("content-length", strconv.Itoa(len(x.body))))
+	}
+	return forward(set, x.body, x.trailers)
+}
+
+func (x *exchange) tooLarge() *apierror.Error {
+	return apierror.New(apierror.BodyTooLarge, "the request body is larger than %d bytes (SERVER_MAX_REQUEST_BODY_SIZE)", x.dir.MaxBody())
+}
+
+// headerValue reads either of the two fields that Envoy may use; raw_value is what current versions send.
+func headerValue(v *corev3.HeaderValue) string {
+	if len(v.GetRawValue()) > 0 {
+		return string(v.GetRawValue())
+	}
+	return v.GetValue()
+}

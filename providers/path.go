@@ -1,0 +1,56 @@
+package providers
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// Target is what a request's path says: a model endpoint, or a provider's own API under /proxy.
+type Target struct {
+	Endpoint catalog.Endpoint // empty for /proxy and unknown paths
+	Proxy    string           // the provider of a /proxy path, as written
+	Provider string           // the value of ?provider=
+	Path     string           // :path without the provider parameter, which is the gateway's own
+}
+
+// ParseTarget reads the value of :path. Only "provider" is taken out of the query; every other byte stays.
+func ParseTarget(path string) (Target, *apierror.Error) {
+	bare, query, hasQuery := strings.Cut(path, "?")
+	t := Target{Path: path}
+	if rest, ok := strings.CutPrefix(bare, "/proxy/"); ok {
+		t.Proxy, _, _ = strings.Cut(rest, "/")
+		return t, nil // a proxied query is the provider's
+	}
+	for _, e := range catalog.Endpoints() {
+		if bare == e.Path() {
+			t.Endpoint = e
+		}
+	}
+	if !hasQuery || !strings.Contains(query, "provider") {
+		return t, nil
+	}
+	kept := make([]string, 0, 4)
+	for _, pair := range strings.Split(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if key != "provider" {
+			kept = append(kept, pair)
+			continue
+		}
+		name, err := url.QueryUnescape(value)
+		if err != nil || name == "" {
+			return t, apierror.Field(apierror.UnknownProvider, "provider", "?provider= is empty or not a name: write ?provider=openai")
+		}
+		if t.Provider != "" && !strings.EqualFold(t.Provider, name) {
+			return t, apierror.Field(apierror.InvalidRequest, "provider", "?provider= is given twice with different names")
+		}
+		t.Provider = name
+	}
+	t.Path = bare
+	if len(kept) > 0 {
+		t.Path += "?" + strings.Join(kept, "&")
+	}
+	return t, nil
+}

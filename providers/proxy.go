@@ -1,0 +1,118 @@
+package providers
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/url"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+// ProxyRequest is a request under /proxy/{provider}/ whose body has arrived whole.
+type ProxyRequest struct {
+	Provider        string // from the path
+	ContentType     string
+	ContentEncoding string
+	Body            []byte
+}
+
+// CheckProxy holds the allow-list over a proxied request: nil when it may pass, unchanged. A body that could name a
+// model but cannot be read the way the provider will read it is refused, since it could smuggle one past the list.
+func (d *Directory) CheckProxy(r ProxyRequest) *apierror.Error {
+	if d.filter.Empty() || len(r.Body) == 0 {
+		return nil
+	}
+	if e := strings.TrimSpace(r.ContentEncoding); e != "" && !strings.EqualFold(e, "identity") {
+		return apierror.New(apierror.InvalidRequest,
+			"this gateway restricts models, so it must read the body: send it without content-encoding")
+	}
+	models, refusal := namedModels(r)
+	if refusal != nil {
+		return refusal
+	}
+	provider := strings.ToLower(r.Provider)
+	for _, m := range models {
+		if !d.filter.Allows(provider, m) {
+			return notAllowed(provider, m)
+		}
+	}
+	return nil
+}
+
+// namedModels gives every model that a body of one of the usual kinds names.
+func namedModels(r ProxyRequest) ([]string, *apierror.Error) {
+	kind, params, _ := mime.ParseMediaType(r.ContentType) // an odd type is judged by the body's first byte below
+	switch {
+	case kind == "multipart/form-data":
+		return multipartModels(r.Body, params["boundary"])
+	case kind == "application/x-www-form-urlencoded" && !looksLikeObject(r.Body):
+		values, err := url.ParseQuery(string(r.Body))
+		if err != nil {
+			return nil, apierror.New(apierror.InvalidRequest, "the form in the request body cannot be read")
+		}
+		return values["model"], nil
+	case kind == "application/json", strings.HasSuffix(kind, "+json"), looksLikeObject(r.Body):
+		return jsonModel(r.Body)
+	}
+	return nil, nil
+}
+
+func jsonModel(body []byte) ([]string, *apierror.Error) {
+	if !looksLikeObject(body) && !looksLikeText(body) {
+		return nil, nil // an array or a scalar names no model
+	}
+	doc, err := jsonedit.Parse(body)
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	v, ok := doc.Member("model")
+	if !ok || v.Kind == jsonedit.Null {
+		return nil, nil
+	}
+	model, err := doc.String("model")
+	if err != nil {
+		return nil, apierror.Field(apierror.InvalidRequest, "model", "model must be a string")
+	}
+	return []string{model}, nil
+}
+
+func multipartModels(body []byte, boundary string) ([]string, *apierror.Error) {
+	const mostName = 1024 // bytes of a model's name
+	unreadable := apierror.New(apierror.InvalidRequest, "the multipart request body cannot be read")
+	if boundary == "" {
+		return nil, unreadable
+	}
+	var models []string
+	for reader := multipart.NewReader(bytes.NewReader(body), boundary); ; {
+		part, err := reader.NextPart()
+		if err == io.EOF {
+			return models, nil
+		}
+		if err != nil {
+			return nil, unreadable
+		}
+		if part.FormName() != "model" {
+			continue
+		}
+		name, err := io.ReadAll(io.LimitReader(part, mostName))
+		if err != nil {
+			return nil, unreadable
+		}
+		models = append(models, string(name))
+	}
+}
+
+func looksLikeObject(body []byte) bool {
+	trimmed := bytes.TrimLeft(body, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '{'
+}
+
+// looksLikeText is false for JSON arrays, strings and other scalars, which are valid and hold no members.
+func looksLikeText(body []byte) bool {
+	trimmed := bytes.TrimLeft(body, " \t\r\n")
+	return len(trimmed) > 0 && !strings.ContainsRune(`["-0123456789tfn`, rune(trimmed[0]))
+}
