@@ -1,0 +1,315 @@
+// Package architecture holds no code: its test keeps the rooms of this module apart. The arrows say which room may import
+// which, and nothing else may; the other rules keep the tree readable. Test files may import what they need.
+package architecture
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const (
+	module   = "github.com/inference-gateway/envoy-inference-gateway"
+	maxLines = 450
+)
+
+// arrows: a room and the rooms it may import. "x/*" is each room below x. A package belongs to the longest row that it is in
+// or below; a room may always import itself and internal/apierror.
+var arrows = []struct {
+	from string
+	to   []string
+}{
+	{"cmd", []string{"*"}},
+	{"e2e", []string{"*"}},
+
+	{"internal/apierror", nil},
+	{"internal/telemetry", nil},
+	{"internal/config", []string{"providers/catalog"}},
+	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
+	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
+
+	{"envoy", []string{"internal/config", "internal/telemetry"}},
+	{"control-plane/snapshot", []string{"internal/config", "providers/catalog"}},
+	{"control-plane/xds", []string{"control-plane/snapshot", "internal/telemetry"}},
+	{"extproc", []string{"providers", "providers/*", "tools", "internal/telemetry"}},
+
+	{"providers", []string{"providers/*"}},
+	{"providers/*", []string{"providers/chat", "providers/sse", "providers/jsonedit"}},
+	{"providers/catalog", nil},
+	{"providers/chat", nil},
+	{"providers/sse", nil},
+	{"providers/jsonedit", nil},
+
+	{"tools", []string{"providers/chat", "internal/telemetry"}},
+	{"tools/*", []string{"providers/chat", "internal/telemetry"}},
+
+	{"wasm", []string{"wasm/policy", "providers/jsonedit"}},
+	{"wasm/policy", nil},
+}
+
+// outside: imports from other modules that only some rooms may have, or that some may not have.
+var outside = []struct {
+	what    string // prefix of the import path
+	only    string // the one room that may, or
+	never   string // the room, with all below it, that may not
+	because string
+}{
+	{what: "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc", only: "extproc", because: "only extproc speaks ext_proc"},
+	{what: "github.com/envoyproxy/go-control-plane", never: "providers", because: "providers know nothing of Envoy"},
+	{what: "github.com/envoyproxy/go-control-plane", never: "internal/config", because: "configuration knows nothing of Envoy's protos"},
+}
+
+var (
+	vagueNames  = []string{"util", "utils", "common", "helper", "helpers"}
+	environment = []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}
+)
+
+func TestArchitecture(t *testing.T) {
+	violations, err := inspect(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range violations {
+		t.Error(v)
+	}
+}
+
+// inspect reads every Go file below the root and returns what breaks a rule, sorted.
+func inspect(root fs.FS) ([]string, error) {
+	c := checker{documented: map[string]bool{}}
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && skipped(d.Name()):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go"):
+			return nil
+		}
+		src, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		return c.file(name, src)
+	})
+	for dir, ok := range c.documented {
+		if !ok {
+			c.report("%s: no package comment: say what the package is for and what it must not know", dir)
+		}
+	}
+	slices.Sort(c.violations)
+	return c.violations, err
+}
+
+// skipped tells the directories that the go command does not read either, and those of other languages.
+func skipped(dir string) bool {
+	return dir[0] == '.' || dir[0] == '_' || dir == "testdata" || dir == "vendor" || dir == "node_modules"
+}
+
+type checker struct {
+	violations []string
+	documented map[string]bool // directory: whether one of its files has a package comment
+}
+
+func (c *checker) report(format string, args ...any) {
+	c.violations = append(c.violations, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) file(name string, src []byte) error {
+	f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	if n := bytes.Count(src, []byte("\n")); n > maxLines && !ast.IsGenerated(f) {
+		c.report("%s: %d lines, the limit is %d", name, n, maxLines)
+	}
+	dir := path.Dir(name)
+	if slices.Contains(vagueNames, f.Name.Name) || slices.Contains(vagueNames, path.Base(dir)) {
+		c.report("%s: package %s: name it after what it does", name, f.Name.Name)
+	}
+	if strings.HasSuffix(name, "_test.go") {
+		return nil
+	}
+	c.documented[dir] = c.documented[dir] || hasPackageComment(f)
+	room := roomOf(dir)
+	if room == "" {
+		c.report("%s: in no room: add a row to the arrows", name)
+		return nil
+	}
+	for _, spec := range f.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return err
+		}
+		c.arrow(name, room, imported)
+	}
+	if room != "internal/config" && room != "e2e" {
+		c.environment(name, f)
+	}
+	return nil
+}
+
+func hasPackageComment(f *ast.File) bool {
+	text := f.Doc.Text()
+	return strings.HasPrefix(text, "Package "+f.Name.Name+" ") || f.Name.Name == "main" && strings.HasPrefix(text, "Command ")
+}
+
+// arrow judges one import.
+func (c *checker) arrow(name, room, imported string) {
+	for _, rule := range outside {
+		switch {
+		case !within(imported, rule.what):
+		case rule.only != "" && room != rule.only, rule.never != "" && within(room, rule.never):
+			c.report("%s: imports %s: %s", name, imported, rule.because)
+		}
+	}
+	if room == "wasm/policy" && strings.Contains(strings.Split(imported, "/")[0], ".") {
+		c.report("%s: imports %s: wasm/policy uses the standard library only", name, imported)
+		return
+	}
+	dir, ours := strings.CutPrefix(imported, module+"/")
+	if !ours {
+		return
+	}
+	to := roomOf(dir)
+	if to == "" || !allowed(room, to) {
+		c.report("%s: %s must not import %s", name, room, dir)
+	}
+}
+
+func allowed(from, to string) bool {
+	if from == to || to == "internal/apierror" {
+		return true
+	}
+	for _, a := range arrows {
+		if a.from == from || a.from == path.Dir(from)+"/*" && !named(from) {
+			return slices.ContainsFunc(a.to, func(pattern string) bool {
+				return pattern == "*" || pattern == to || pattern == path.Dir(to)+"/*"
+			})
+		}
+	}
+	return false
+}
+
+// roomOf gives the room of a package's directory; "" when it is in none.
+func roomOf(dir string) string {
+	for d := dir; d != "."; d = path.Dir(d) {
+		parent := path.Dir(d)
+		if named(d) || named(parent+"/*") {
+			return d
+		}
+	}
+	return ""
+}
+
+func named(room string) bool {
+	for _, a := range arrows {
+		if a.from == room {
+			return true
+		}
+	}
+	return false
+}
+
+// within tells whether a path is prefix or below it.
+func within(p, prefix string) bool { return p == prefix || strings.HasPrefix(p, prefix+"/") }
+
+// environment reports the uses of os and syscall that read the environment.
+func (c *checker) environment(name string, f *ast.File) {
+	readers := map[string]string{} // the name in this file: the package
+	for _, spec := range f.Imports {
+		p, _ := strconv.Unquote(spec.Path.Value)
+		if p != "os" && p != "syscall" {
+			continue
+		}
+		local := p
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		if local == "." {
+			c.report("%s: imports %s with a dot", name, p)
+		}
+		readers[local] = p
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && readers[x.Name] != "" && slices.Contains(environment, sel.Sel.Name) {
+			c.report("%s: %s.%s: only internal/config reads the environment", name, readers[x.Name], sel.Sel.Name)
+		}
+		return true
+	})
+}
+
+func TestInspect(t *testing.T) {
+	const proto = "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	long := strings.Repeat("// line\n", maxLines)
+	tests := []struct {
+		name, file, src string
+		want            string // part of the one violation; "" for none
+	}{
+		{"an arrow that exists", "internal/api/a.go", doc("api", module+"/tools"), ""},
+		{"any room may import apierror", "extproc/a.go", doc("extproc", module+"/internal/apierror"), ""},
+		{"a package below a room belongs to it", "extproc/reply/a.go", doc("reply", module+"/providers/openai"), ""},
+		{"a room imports itself", "envoy/a.go", doc("envoy", module+"/envoy/process"), ""},
+		{"cmd imports all", "cmd/inference-gateway/a.go", doc("main", module+"/control-plane/xds", module+"/extproc"), ""},
+		{"providers imports every dialect", "providers/a.go", doc("providers", module+"/providers/anthropic"), ""},
+		{"a dialect imports chat", "providers/cohere/a.go", doc("cohere", module+"/providers/chat"), ""},
+		{"extproc speaks ext_proc", "extproc/a.go", doc("extproc", proto), ""},
+		{"tests import what they need", "providers/cohere/a_test.go", "package cohere\nimport _ \"" + module + "/extproc\"\n", ""},
+		{"config reads the environment", "internal/config/a.go", doc("config", "os") + "var _ = os.Getenv(\"A\")\n", ""},
+		{"what go ignores is ignored", "extproc/testdata/a.go", "not Go", ""},
+		{"a generated file may be long", "extproc/a.go", "// Code generated by x. DO NOT EDIT.\n\n" + doc("extproc") + long, ""},
+
+		{"extproc and the control plane are apart", "extproc/a.go", doc("extproc", module+"/control-plane/snapshot"), "extproc must not import control-plane/snapshot"},
+		{"and the other way", "control-plane/xds/a.go", doc("xds", module+"/extproc"), "control-plane/xds must not import extproc"},
+		{"a leaf imports nothing", "providers/chat/a.go", doc("chat", module+"/providers/sse"), "providers/chat must not import providers/sse"},
+		{"a dialect does not import a dialect", "providers/cohere/a.go", doc("cohere", module+"/providers/openai"), "providers/cohere must not import providers/openai"},
+		{"a dialect does not import the switch", "providers/cohere/a.go", doc("cohere", module+"/providers"), "providers/cohere must not import providers"},
+		{"apierror imports nothing", "internal/apierror/a.go", doc("apierror", module+"/providers/chat"), "must not import providers/chat"},
+		{"a package below a room has no more arrows", "providers/cohere/wire/a.go", doc("wire", module+"/tools"), "providers/cohere must not import tools"},
+		{"ext_proc has one speaker", "cmd/inference-gateway/a.go", doc("main", proto), "only extproc"},
+		{"providers do not know Envoy", "providers/cohere/a.go", doc("cohere", "github.com/envoyproxy/go-control-plane/envoy/type/v3"), "nothing of Envoy"},
+		{"wasm/policy is standard library only", "wasm/policy/a.go", doc("policy", "golang.org/x/text/cases"), "standard library only"},
+		{"no room", "internal/extra/a.go", doc("extra"), "in no room"},
+		{"an import of no room", "envoy/a.go", doc("envoy", module+"/internal/extra"), "envoy must not import internal/extra"},
+		{"no comment", "envoy/a.go", "package envoy\n", "no package comment"},
+		{"a comment about something else", "envoy/a.go", "// Here we go.\npackage envoy\n", "no package comment"},
+		{"environment", "envoy/a.go", doc("envoy", "os") + "var _, _ = os.LookupEnv(\"A\")\n", "os.LookupEnv"},
+		{"environment under another name", "envoy/a.go", "// Package envoy is.\npackage envoy\nimport e \"syscall\"\nvar _ = e.Environ()\n", "syscall.Environ"},
+		{"vague name", "envoy/util/a.go", doc("util"), "name it after what it does"},
+		{"long file", "envoy/a_test.go", "package envoy\n" + long, "the limit is 450"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := inspect(fstest.MapFS{tt.file: {Data: []byte(tt.src)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.Contains(got[0], tt.want)) {
+				t.Errorf("got %q, want one with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// doc is a documented package that imports what is given.
+func doc(name string, imports ...string) string {
+	src := "// Package " + name + " is made up.\npackage " + name + "\n"
+	for _, i := range imports {
+		src += "import \"" + i + "\"\n"
+	}
+	return src
+}
