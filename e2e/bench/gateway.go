@@ -35,6 +35,19 @@ func (t *target) groups() ([]group, error) {
 	return nil, nil
 }
 
+// explain adds what the target itself said when it is no longer there.
+func (t *target) explain(err error) error {
+	if t.proc == nil {
+		return err
+	}
+	select {
+	case <-t.proc.exited:
+	case <-time.After(200 * time.Millisecond): // its clients may notice an end before its parent does
+		return err
+	}
+	return fmt.Errorf("%w\n%s has ended: %v\n%s", err, t.Name, t.proc.cmd.ProcessState, t.proc.logTail())
+}
+
 func (t *target) answers(path string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,7 +78,6 @@ func benchMain(args []string) int {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		fmt.Fprintln(os.Stderr, "bench:", err)
 		b.problem("the run is not complete: %v", err)
 		if len(b.report.Runs) == 0 {
 			return 2
@@ -306,7 +306,8 @@ func (b *bench) measureIdle(ctx context.Context, targets []*target) error {
 }
 
 // measureCells goes through all cells in every round, not through all rounds of a cell: a slow minute then spoils one round
-// of everything, which the median leaves out.
+// of everything, which the median leaves out. Every other round turns the order of the two targets round, so that coming
+// second, with the machine already awake, is not an advantage of one of them.
 func (b *bench) measureCells(ctx context.Context, mock *target, targets []*target) error {
 	var cells []cell
 	for _, streamed := range []bool{false, true} {
@@ -324,7 +325,11 @@ func (b *bench) measureCells(ctx context.Context, mock *target, targets []*targe
 				}
 				b.report.Alone = append(b.report.Alone, r)
 			}
-			for _, t := range targets {
+			order := slices.Clone(targets)
+			if round%2 == 1 {
+				slices.Reverse(order)
+			}
+			for _, t := range order {
 				r, err := b.cell(ctx, round+1, t, c)
 				if err != nil {
 					return err

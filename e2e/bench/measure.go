@@ -133,7 +133,7 @@ func (b *bench) cell(ctx context.Context, round int, t *target, c cell) (run, er
 		return err
 	})
 	if err != nil {
-		return run{}, fmt.Errorf("%s, %s: %w", c, t.Name, err)
+		return run{}, fmt.Errorf("%s, %s: %w", c, t.Name, t.explain(err))
 	}
 	r := run{Round: round, Cell: c, Target: t.Name, RPS: float64(res.Requests) / res.Seconds, loadResult: res}
 	r.CPU, r.RSS = costs(before, after), memory(after)
@@ -169,7 +169,7 @@ func (b *bench) judge(where string, r loadResult) {
 	}
 }
 
-// streams opens many streams at once through one target and follows its memory over their life.
+// openStreams opens many streams at once through one target and follows its memory over their life.
 func (b *bench) openStreams(ctx context.Context, t *target) (streamRun, error) {
 	j := b.job(t, cell{Streamed: true, Conns: b.streams})
 	j.Request = t.request(true, b.usage, b.pause)
@@ -227,7 +227,7 @@ func (b *bench) openStreams(ctx context.Context, t *target) (streamRun, error) {
 		return err
 	})
 	if err != nil {
-		return streamRun{}, fmt.Errorf("%d open streams, %s: %w", b.streams, t.Name, err)
+		return streamRun{}, fmt.Errorf("%d open streams, %s: %w", b.streams, t.Name, t.explain(err))
 	}
 	r := streamRun{
 		Target: t.Name, Streams: b.streams, Whole: res.Requests, Broken: res.Errors - res.Refused, Refused: res.Refused, MaxOpen: res.MaxOpen,

@@ -62,7 +62,7 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintf(out, "\n"+format+"\n", args...)
 	}
 
-	title("%d CPUs, Envoy concurrency %d, medians of %d rounds of %gs", r.CPUs, r.Concurrency, r.Rounds, r.Seconds)
+	title("%d CPUs, Envoy concurrency %d, rounds: %d of %gs, medians", r.CPUs, r.Concurrency, r.Rounds, r.Seconds)
 	for _, name := range []string{"gateway", "envoy"} {
 		if mb, ok := r.BinaryMB[name]; ok {
 			fmt.Fprintf(out, "binary of %s: %.1f MB\n", name, mb)
