@@ -8,6 +8,7 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 // drainFactor bounds how much of a too large body is read, as a multiple of the limit, so that the 413 reaches the
@@ -118,7 +119,7 @@ func (x *exchange) finish() (replies, bool) {
 		return refuse(refusal), true
 	}
 	set := []*corev3.HeaderValueOption{
-		header(ProviderHeader, plan.Provider),
+		header(catalog.ProviderHeader, plan.Provider),
 		header("content-length", strconv.Itoa(len(plan.Body))),
 		header(":path", x.target.Path),
 	}
@@ -133,7 +134,7 @@ func (x *exchange) finishProxy() replies {
 	if refusal != nil {
 		return refuse(refusal)
 	}
-	set := []*corev3.HeaderValueOption{header(CheckedHeader, "true")}
+	set := []*corev3.HeaderValueOption{header(catalog.CheckedHeader, "true")}
 	if len(x.body) > 0 {
 		set = append(set, header("content-length", strconv.Itoa(len(x.body))))
 	}

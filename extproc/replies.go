@@ -8,13 +8,6 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 )
 
-// The internal headers that ext_proc sets and routes match on. The listeners strip clients' copies before any route
-// is chosen, and routes remove them before a provider sees the request.
-const (
-	ProviderHeader = "x-igw-provider"
-	CheckedHeader  = "x-igw-checked"
-)
-
 // chunk is the most body bytes in one message: large enough to be rare, small enough that neither side holds a second
 // whole body in its buffers.
 const chunk = 1 << 20

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/xds"
+	"github.com/inference-gateway/envoy-inference-gateway/envoy"
+	"github.com/inference-gateway/envoy-inference-gateway/extproc"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// settleTime is how long Envoy may take to run a new configuration before the gateway goes on without knowing.
+const settleTime = 15 * time.Second
+
+// gateway is the parts that a configuration is applied to. Only apply changes them, and only one apply runs at a time.
+type gateway struct {
+	layout  layout
+	xds     *xds.Server
+	extproc *extproc.Server
+	api     *api.Server
+	log     *slog.Logger
+	level   *slog.LevelVar
+
+	draining atomic.Bool
+	current  *config.Config    // what runs
+	running  *cachev3.Snapshot // what Envoy was given for it
+}
+
+func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelVar) *gateway {
+	g := &gateway{layout: l, log: log, level: level}
+	g.xds = xds.NewServer(log)
+	g.extproc = extproc.NewServer(directory(c), log)
+	g.api = api.New(api.Options{Client: loopbackClient(l.snapshot.Loopback), Ready: g.notReady, Log: log})
+	return g
+}
+
+// first gives the first configuration to everyone, before Envoy is there.
+func (g *gateway) first(ctx context.Context, c *config.Config) error {
+	s, err := snapshot.Build(input(c, g.layout))
+	if err != nil {
+		return err
+	}
+	g.api.Update(apiState(c))
+	g.current, g.running = c, s
+	return g.xds.Push(ctx, s)
+}
+
+// apply makes c the running configuration without failing a request: what disappears is not chosen any more before
+// its route goes, and what is new is not chosen before its route is there. When Envoy refuses, everything stays.
+func (g *gateway) apply(ctx context.Context, c *config.Config) error {
+	s, err := snapshot.Build(input(c, g.layout))
+	if err != nil {
+		return err
+	}
+	old, next := g.extproc.Directory(), directory(c)
+	g.extproc.Update(old.Between(next))
+	if err := g.xds.Push(ctx, s); err != nil {
+		g.extproc.Update(old)
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := g.xds.Settled(wait); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		g.extproc.Update(old)
+		return errors.Join(err, g.xds.Push(ctx, g.running))
+	} else if err != nil {
+		g.log.Warn("the new configuration is set, but no Envoy has confirmed it yet", "error", err)
+	}
+	g.extproc.Update(next)
+	g.api.Update(apiState(c))
+	g.level.Set(c.General.LogLevel)
+	g.current, g.running = c, s
+	return nil
+}
+
+// notReady gives clients of /ready the reasons, without inner details: those stand in the log.
+func (g *gateway) notReady() []string {
+	var out []string
+	if g.draining.Load() {
+		out = append(out, "the gateway is shutting down")
+	}
+	if len(g.xds.Problems()) > 0 {
+		out = append(out, "Envoy does not run the current configuration yet")
+	}
+	return out
+}
+
+func input(c *config.Config, l layout) snapshot.Input {
+	roots := c.Client.TLSCAPath
+	if roots == "" {
+		roots = envoy.SystemRoots()
+	}
+	return snapshot.Input{Config: c, Sockets: l.snapshot, RootsPath: roots}
+}
+
+// directory is the configuration as requests are decided by it.
+func directory(c *config.Config) *providers.Directory {
+	entries := make([]providers.Entry, 0, len(c.Providers))
+	for _, p := range c.Providers {
+		e := providers.Entry{ID: p.ID, Ready: p.State == config.Ready, Fix: p.Fix()}
+		for _, endpoint := range catalog.Endpoints() {
+			if _, ok := p.Paths[endpoint]; ok {
+				e.Endpoints = append(e.Endpoints, endpoint)
+			}
+		}
+		entries = append(entries, e)
+	}
+	return providers.NewDirectory(entries, filter(c), c.Server.MaxRequestBodySize)
+}
+
+func filter(c *config.Config) catalog.ModelFilter {
+	return catalog.NewModelFilter(c.General.AllowedModels, c.General.DisallowedModels)
+}
+
+// apiState is the configuration as the API sees it.
+func apiState(c *config.Config) api.State {
+	s := api.State{Filter: filter(c)}
+	for _, p := range c.Providers {
+		key := sha256.Sum256([]byte(p.Key.Reveal()))
+		s.Providers = append(s.Providers, api.Provider{
+			ID: p.ID, ModelsPath: p.ModelsPath, ModelsFormat: p.ModelsFormat,
+			Ready: p.State == config.Ready, Fix: p.Fix(),
+			Fingerprint: p.BaseURL + " " + hex.EncodeToString(key[:8]),
+		})
+	}
+	return s
+}
+
+// loopbackClient reaches Envoy's loopback listener, whatever host a URL names.
+func loopbackClient(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+		MaxIdleConnsPerHost: 32,
+		IdleConnTimeout:     30 * time.Second,
+	}}
+}
+
+// announcement is the one line that says that the gateway is there.
+func announcement(c *config.Config, address string) string {
+	scheme := "http"
+	if c.Server.TLSCertPath != "" {
+		scheme = "https"
+	}
+	ids := ""
+	for _, p := range c.Ready() {
+		ids += " " + p.ID
+	}
+	return fmt.Sprintf("inference-gateway %s is ready: %s://%s/v1 · providers:%s", version, scheme, address, ids)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
+	"github.com/inference-gateway/envoy-inference-gateway/envoy"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+)
+
+// layout is where the Unix sockets of one gateway are.
+type layout struct {
+	dir      string
+	envoy    envoy.Endpoints
+	snapshot snapshot.Sockets
+}
+
+func sockets(dir string) layout {
+	in := func(name string) string { return filepath.Join(dir, name+".sock") }
+	return layout{
+		dir:   dir,
+		envoy: envoy.Endpoints{XDS: in("xds"), Admin: in("admin")},
+		snapshot: snapshot.Sockets{
+			ExtProc: in("extproc"), API: in("api"), Demo: in("demo"), Loopback: in("loopback"),
+		},
+	}
+}
+
+// controlDir is the directory that `serve` and `bootstrap` must agree on without talking to each other.
+func controlDir(c *config.Config) string {
+	if c.Control.SocketDir != "" {
+		return c.Control.SocketDir
+	}
+	return filepath.Join(os.TempDir(), "inference-gateway-"+strconv.Itoa(os.Getuid()))
+}
+
+// privateDir makes the directory for the sockets, which only this user may enter: whoever can open a socket in it can
+// use the providers' keys. cleanup removes what was made.
+func privateDir(c *config.Config, m mode) (dir string, cleanup func(), err error) {
+	if m == withEnvoy && c.Control.SocketDir == "" {
+		dir, err = os.MkdirTemp("", "inference-gateway-") // 0700
+		return dir, func() { _ = os.RemoveAll(dir) }, err
+	}
+	dir, err = filepath.Abs(controlDir(c))
+	if err != nil {
+		return "", nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+		return "", nil, fmt.Errorf("%s must be a directory that only its owner may write to (chmod 700)", dir)
+	}
+	return dir, func() {}, nil
+}
+
+// listen opens a Unix socket, in place of one that a process left behind.
+func listen(path string) (net.Listener, error) {
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("%s is in use by another gateway: set CONTROL_SOCKET_DIR to another directory", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(path, 0o600)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
+	"github.com/inference-gateway/envoy-inference-gateway/envoy"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/telemetry"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
+)
+
+// mode says whether the gateway has an Envoy of its own.
+type mode int
+
+const (
+	withEnvoy mode = iota
+	withoutEnvoy
+)
+
+const (
+	startTime = 60 * time.Second // for Envoy to become ready at the start
+	watchPoll = 500 * time.Millisecond
+)
+
+// run is the whole program: it loads, wires, serves, and drains when it is told to stop.
+func run(stdout, stderr *os.File, m mode) int {
+	tuneGC()
+	c := load(stderr)
+	if c == nil {
+		return exitConfig
+	}
+	level := &slog.LevelVar{}
+	level.Set(c.General.LogLevel)
+	log := telemetry.NewLogger(stderr, c.General.LogFormat, level)
+	if err := start(stdout, log, level, c, m); err != nil {
+		log.Error("the gateway ended", "error", err)
+		return exitNotStart
+	}
+	return exitOK
+}
+
+func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Config, m mode) error {
+	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer release()
+	watcher := config.NewWatcher(c.General.EnvFile)
+	c = discover(stop, c, log)
+	dir, cleanup, err := privateDir(c, m)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	g := newGateway(c, sockets(dir), log, level)
+	defer g.api.Close()
+	if err := g.first(stop, c); err != nil {
+		return err
+	}
+	// Everything below ends with ctx, which outlives the signal by the time that open requests need.
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	group, ctx := errgroup.WithContext(ctx)
+	if err := g.serve(ctx, group); err != nil {
+		end()
+		return errors.Join(err, group.Wait())
+	}
+	var process *envoy.Process
+	if m == withEnvoy {
+		admin := envoy.NewAdmin(g.layout.envoy.Admin)
+		defer admin.Close()
+		if process, err = startEnvoy(stop, g, admin, stdout); err != nil {
+			end()
+			return errors.Join(err, group.Wait())
+		}
+		group.Go(func() error { return process.Run(ctx) })
+		if err := g.awaitReady(stop, admin, stdout); err != nil {
+			end()
+			return errors.Join(err, group.Wait())
+		}
+	} else {
+		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · sockets in %s\n", version, dir)
+	}
+	if c.General.EnvFile != "" {
+		group.Go(func() error {
+			watcher.Run(ctx, watchPoll, func() { g.reload(ctx) })
+			return nil
+		})
+	}
+	group.Go(func() error {
+		select {
+		case <-stop.Done():
+		case <-ctx.Done():
+			return nil
+		}
+		log.Info("draining", "timeout", c.Server.DrainTimeout)
+		g.draining.Store(true)
+		if process != nil {
+			process.Drain(ctx)
+		}
+		end()
+		return nil
+	})
+	return group.Wait()
+}
+
+// serve opens the sockets and starts what listens on them.
+func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
+	control := grpc.NewServer()
+	g.xds.Register(ctx, control)
+	processor := grpc.NewServer(
+		grpc.MaxConcurrentStreams(math.MaxUint32),
+		grpc.MaxRecvMsgSize(math.MaxInt32), // Envoy's pieces are bounded by its buffers, the whole body by the exchange
+	)
+	g.extproc.Register(processor)
+	for _, s := range []struct {
+		path   string
+		server *grpc.Server
+	}{{g.layout.envoy.XDS, control}, {g.layout.snapshot.ExtProc, processor}} {
+		l, err := listen(s.path)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return s.server.Serve(l) })
+		group.Go(func() error { <-ctx.Done(); s.server.Stop(); return nil })
+	}
+	demoProvider := demo.New(demo.Options{Pause: demo.DefaultPause})
+	for _, s := range []struct {
+		path    string
+		handler http.Handler
+	}{{g.layout.snapshot.API, g.api.Handler()}, {g.layout.snapshot.Demo, demoProvider}} {
+		l, err := listen(s.path)
+		if err != nil {
+			return err
+		}
+		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn)}
+		group.Go(func() error { return ignoreClosed(server.Serve(l)) })
+		group.Go(func() error { <-ctx.Done(); return server.Close() })
+	}
+	return nil
+}
+
+func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog io.Writer) (*envoy.Process, error) {
+	binary, err := envoy.Find(ctx, g.current.Envoy.Path)
+	if err != nil {
+		return nil, err
+	}
+	bootstrap, err := envoy.Bootstrap(g.current, g.layout.envoy)
+	if err != nil {
+		return nil, err
+	}
+	return envoy.NewProcess(envoy.Options{
+		Binary: binary, Dir: g.layout.dir, Bootstrap: bootstrap, Admin: admin, Log: g.log, AccessLog: accessLog,
+		Drain: g.current.Server.DrainTimeout, Prefix: snapshot.PublicListener, LogLevel: g.current.General.LogLevel,
+	})
+}
+
+// awaitReady waits until Envoy runs the configuration and listens, and says so in one line.
+func (g *gateway) awaitReady(ctx context.Context, admin *envoy.Admin, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := g.xds.Settled(ctx); err != nil {
+		return fmt.Errorf("envoy does not take the configuration: %w", err)
+	}
+	for {
+		err := admin.Ready(ctx)
+		var address string
+		if err == nil {
+			address, err = admin.ListenerAddress(ctx, snapshot.PublicListener)
+		}
+		if err == nil {
+			_, _ = fmt.Fprintln(stdout, announcement(g.current, address))
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("envoy did not become ready: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// reload reads the configuration again and applies it, or says why not and keeps the old one.
+func (g *gateway) reload(ctx context.Context) {
+	c, warnings, err := config.Read()
+	for _, w := range warnings {
+		g.log.Warn("configuration: " + w.String())
+	}
+	if err == nil && c.Auth.Enabled {
+		err = errors.New("AUTH_ENABLED=true: this version cannot check tokens yet")
+	}
+	if err == nil {
+		err = g.apply(ctx, discover(ctx, c, g.log))
+	}
+	if err != nil {
+		g.log.Error("the changed configuration is refused, the old one stays", "error", err)
+		return
+	}
+	g.log.Info("the changed configuration is in use", "providers", len(c.Ready()))
+}
+
+// ollamaAddress is where Ollama listens unless it is told otherwise.
+const ollamaAddress = "127.0.0.1:11434"
+
+// discover offers an Ollama that runs on this machine when nobody has configured a provider.
+func discover(ctx context.Context, c *config.Config, log *slog.Logger) *config.Config {
+	ready := c.Ready()
+	if len(ready) != 1 || ready[0].ID != "demo" {
+		return c
+	}
+	dialer := net.Dialer{Timeout: 300 * time.Millisecond}
+	conn, err := dialer.DialContext(ctx, "tcp", ollamaAddress)
+	if err != nil {
+		return c
+	}
+	_ = conn.Close()
+	log.Info("found an Ollama on this machine and offer its models as ollama/…")
+	return c.WithDiscovered("ollama", "http://"+ollamaAddress+"/v1")
+}
+
+// tuneGC lets the heap, which is a few megabytes of short-lived messages, grow further before it is collected, unless
+// GOGC says something else: a fifth of the processor time of a request went into collecting it.
+func tuneGC() {
+	const goDefault, ours = 100, 400
+	if was := debug.SetGCPercent(ours); was != goDefault {
+		debug.SetGCPercent(was)
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

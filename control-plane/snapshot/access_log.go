@@ -1,0 +1,56 @@
+package snapshot
+
+import (
+	"log/slog"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// accessLogs write a JSON line for each request to Envoy's standard output: all of them at LOG_LEVEL info and below,
+// only failures of the server's side above. They cost Envoy a few microseconds and Go nothing. No header that may
+// hold a credential and no query is written.
+func accessLogs(in Input) []*accesslogv3.AccessLog {
+	l := &accesslogv3.AccessLog{
+		Name: "envoy.access_loggers.stdout",
+		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&streamv3.StdoutAccessLog{
+			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
+				Format:            &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: accessLogFields()},
+				OmitEmptyValues:   true,
+				JsonFormatOptions: &corev3.JsonFormatOptions{SortProperties: false},
+			}},
+		})},
+	}
+	if in.Config.General.LogLevel > slog.LevelInfo {
+		l.Filter = compareStatus(accesslogv3.ComparisonFilter_GE, 500)
+	}
+	return []*accesslogv3.AccessLog{l}
+}
+
+func accessLogFields() *structpb.Struct {
+	fields := map[string]string{
+		"time":        "%START_TIME%",
+		"msg":         "access",
+		"method":      "%REQ(:METHOD)%",
+		"path":        "%PATH(NQ:ORIG)%",
+		"status":      "%RESPONSE_CODE%",
+		"flags":       "%RESPONSE_FLAGS%",
+		"details":     "%RESPONSE_CODE_DETAILS%",
+		"provider":    "%METADATA(CLUSTER:" + metadataNamespace + ":provider)%",
+		"lane":        "%METADATA(ROUTE:" + metadataNamespace + ":lane)%",
+		"duration_ms": "%DURATION%",
+		"first_ms":    "%RESPONSE_DURATION%",
+		"attempts":    "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+		"bytes_in":    "%BYTES_RECEIVED%",
+		"bytes_out":   "%BYTES_SENT%",
+		"client":      "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+		"request_id":  "%REQ(X-REQUEST-ID)%",
+	}
+	s := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}
+	for k, v := range fields {
+		s.Fields[k] = structpb.NewStringValue(v)
+	}
+	return s
+}

@@ -1,0 +1,28 @@
+package snapshot
+
+import (
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+)
+
+// publicFilters is the order in which a request passes Envoy's HTTP filters. Before them stand the connection limit
+// (bootstrap), TLS (listener) and the stripping of internal headers (earlyHeaders); after them the route's cluster
+// adds the provider's credential (upstreamFilters).
+func publicFilters() []*hcmv3.HttpFilter {
+	return []*hcmv3.HttpFilter{
+		extProcFilter(),
+		routerFilter(),
+	}
+}
+
+// loopbackFilters serve the gateway's own model calls: the same way, without what is only for outsiders.
+func loopbackFilters() []*hcmv3.HttpFilter {
+	return []*hcmv3.HttpFilter{
+		extProcFilter(),
+		routerFilter(),
+	}
+}
+
+func filter(name string, config proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(config)}}
+}

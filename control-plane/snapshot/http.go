@@ -1,0 +1,58 @@
+package snapshot
+
+import (
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+)
+
+// publicHTTP is how the public listener speaks HTTP to clients that nobody has vetted.
+func publicHTTP(in Input) *hcmv3.HttpConnectionManager {
+	m := connectionManager(in, PublicListener)
+	m.HttpFilters = publicFilters()
+	m.AccessLog = accessLogs(in)
+	m.UseRemoteAddress = yes()
+	m.SkipXffAppend = true
+	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{stripInternalHeaders()}
+	m.NormalizePath = yes()
+	// %2F stays as it is: the official SDKs ask for /v1/models/openai%2Fgpt-4o. Escaped dot segments are refused by a route.
+	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED
+	m.RequestHeadersTimeout = duration(in.Config.Server.ReadTimeout)
+	m.RequestTimeout = duration(in.Config.Server.ReadTimeout)
+	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
+		IdleTimeout:                  off(in.Config.Server.IdleTimeout),
+		MaxStreamDuration:            duration(in.Config.Server.WriteTimeout),
+		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+	}
+	m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket", Enabled: no()}}
+	return m
+}
+
+// loopbackHTTP serves the gateway's own process over a Unix socket that nobody else can open.
+func loopbackHTTP(in Input) *hcmv3.HttpConnectionManager {
+	m := connectionManager(in, LoopbackListener)
+	m.HttpFilters = loopbackFilters()
+	return m
+}
+
+func connectionManager(in Input, name string) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix: name,
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
+			RouteConfigName: name, ConfigSource: ads(),
+		}},
+		StreamIdleTimeout:            off(in.Config.Client.StreamIdleTimeout),
+		ServerName:                   "inference-gateway",
+		GenerateRequestId:            yes(),
+		PreserveExternalRequestId:    true,
+		AlwaysSetRequestIdInResponse: true,
+		LocalReplyConfig:             localReplies(),
+		DrainTimeout:                 off(5 * time.Second),
+		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
+			MaxConcurrentStreams:        u32(1024),
+			InitialStreamWindowSize:     u32(connectionBuffer),
+			InitialConnectionWindowSize: u32(4 * connectionBuffer),
+		},
+	}
+}

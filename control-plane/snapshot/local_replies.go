@@ -1,0 +1,95 @@
+package snapshot
+
+import (
+	"strings"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+)
+
+// theProvider stands in a message for the provider whose cluster was in use.
+const theProvider = "{provider}"
+
+// localReplies gives every reply that Envoy makes itself the shape and status of the gateway's errors. The first
+// mapper that fits decides; replies that already carry such a body (ext_proc's, direct responses) fit none of them.
+// Response flags: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
+func localReplies() *hcmv3.LocalReplyConfig {
+	ownPart := anyOf(pathPrefix("/v1/models"), pathPrefix("/v1/mcp"), pathPrefix("/v1/a2a"), pathPrefix("/ready"))
+	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{
+		reply(status(408), apierror.RequestTimeout, "the request did not arrive in time (SERVER_READ_TIMEOUT)"),
+		reply(allOf(flags("UF", "UC", "UR", "LR", "UPE", "UH", "URX"), ownPart), apierror.Unavailable,
+			"the gateway's own part that answers this is not there: try again in a moment"),
+		reply(flags("UT", "SI", "DT"), apierror.UpstreamTimeout,
+			"provider "+theProvider+" did not answer in time (CLIENT_RESPONSE_HEADER_TIMEOUT, CLIENT_TIMEOUT)"),
+		reply(flags("UF"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: the connection was refused, timed out or failed TLS"),
+		reply(flags("UH"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: its host name does not resolve, or every address fails"),
+		reply(flags("UC", "UR", "LR", "URX", "UPE"), apierror.UpstreamError, "provider "+theProvider+" broke the connection off before it answered"),
+		reply(flags("UO", "OM"), apierror.Overloaded, "the gateway is overloaded: try again in a moment"),
+		reply(flags("NR", "NC"), apierror.NotFound, "no such endpoint"),
+		reply(status(413), apierror.BodyTooLarge, "the request body is too large (SERVER_MAX_REQUEST_BODY_SIZE)"),
+		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
+		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
+		reply(status(500), apierror.Internal, "internal error of the gateway"),
+	}}
+}
+
+// reply answers what f matches with an error of the table.
+func reply(f *accesslogv3.AccessLogFilter, kind apierror.Kind, message string) *hcmv3.ResponseMapper {
+	e := apierror.New(kind, "%s", message)
+	body := strings.ReplaceAll(string(e.Body()), "%", "%%")
+	body = strings.ReplaceAll(body, theProvider, "%METADATA(CLUSTER:"+metadataNamespace+":provider)%")
+	return &hcmv3.ResponseMapper{
+		Filter:     f,
+		StatusCode: u32(uint32(e.Status())),
+		BodyFormatOverride: &corev3.SubstitutionFormatString{
+			Format:      &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline(body)},
+			ContentType: "application/json",
+		},
+	}
+}
+
+func flags(names ...string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: names},
+	}}
+}
+
+func status(code uint32) *accesslogv3.AccessLogFilter {
+	return compareStatus(accesslogv3.ComparisonFilter_EQ, code)
+}
+
+func compareStatus(op accesslogv3.ComparisonFilter_Op, code uint32) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{
+		StatusCodeFilter: &accesslogv3.StatusCodeFilter{Comparison: &accesslogv3.ComparisonFilter{
+			Op: op, Value: &corev3.RuntimeUInt32{DefaultValue: code, RuntimeKey: "igw.unused"},
+		}},
+	}}
+}
+
+func pathPrefix(prefix string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
+		HeaderFilter: &accesslogv3.HeaderFilter{Header: &routev3.HeaderMatcher{
+			Name: ":path",
+			HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
+				MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix},
+			}},
+		}},
+	}}
+}
+
+func allOf(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
+		AndFilter: &accesslogv3.AndFilter{Filters: filters},
+	}}
+}
+
+func anyOf(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
+		OrFilter: &accesslogv3.OrFilter{Filters: filters},
+	}}
+}

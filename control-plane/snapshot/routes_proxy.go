@@ -1,0 +1,84 @@
+package snapshot
+
+import (
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// proxyRoutes are the providers' own APIs. Envoy passes a request on alone when nothing has to be read; ext_proc
+// looks at it when an allow-list is set, when its body is larger than the limit, and when its size is not told.
+func proxyRoutes(in Input) []*routev3.Route {
+	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0
+	var out []*routev3.Route
+	for _, p := range in.Config.Providers {
+		if p.State != config.Ready {
+			out = append(out, direct("proxy: "+p.ID+" not configured", proxyMatch(p.ID), apierror.New(apierror.ProviderNotReady,
+				"provider %s is not configured: %s", p.ID, p.Fix())))
+			continue
+		}
+		out = append(out, proxyRoute(in, p, "checked", headerIs(catalog.CheckedHeader, "true")))
+		out = append(out, upgradeRoute(in, p))
+		out = append(out, proxyRoute(in, p, "no body", headerAbsent("content-length"), headerAbsent("transfer-encoding"), method("GET|HEAD|OPTIONS|DELETE")))
+		if !restricted {
+			out = append(out, proxyRoute(in, p, "small body", lengthUpTo(in.Config.Server.MaxRequestBodySize)))
+		}
+		check := direct("proxy: "+p.ID+": to be checked", proxyMatch(p.ID), apierror.New(apierror.Unavailable, "the request was not checked: try again"))
+		check.TypedPerFilterConfig = withExtProc()
+		out = append(out, check)
+	}
+	return append(out, direct("proxy: unknown provider", prefixPath("/proxy/"), apierror.Field(apierror.UnknownProvider, "provider",
+		"unknown provider: write /proxy/{provider}/{path}. Configured: %s", readyNames(in.Config))))
+}
+
+// plainProxyRoutes are for the gateway's own requests, which need no check.
+func plainProxyRoutes(in Input) []*routev3.Route {
+	var out []*routev3.Route
+	for _, p := range in.Config.Ready() {
+		out = append(out, proxyRoute(in, p, "own"))
+	}
+	return out
+}
+
+func proxyRoute(in Input, p config.Provider, why string, headers ...*routev3.HeaderMatcher) *routev3.Route {
+	action := providerAction(in, p)
+	action.PrefixRewrite = basePath(p) + "/"
+	r := providerRoute(p, proxyMatch(p.ID, headers...), action)
+	r.Name = "proxy: " + p.ID + ": " + why
+	r.Metadata = lane("static")
+	return r
+}
+
+// upgradeRoute passes WebSockets on, as providers' realtime APIs use them. They are never retried.
+func upgradeRoute(in Input, p config.Provider) *routev3.Route {
+	r := proxyRoute(in, p, "websocket", headerRegex("upgrade", "(?i)websocket"))
+	r.GetRoute().RetryPolicy = nil
+	r.GetRoute().UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket", Enabled: yes()}}
+	return r
+}
+
+func proxyMatch(id string, headers ...*routev3.HeaderMatcher) *routev3.RouteMatch {
+	m := prefixPath("/proxy/"+id+"/", headers...)
+	m.CaseSensitive = no()
+	return m
+}
+
+// lengthUpTo matches a declared length from nothing to most bytes.
+func lengthUpTo(most int64) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{Name: "content-length", HeaderMatchSpecifier: &routev3.HeaderMatcher_RangeMatch{
+		RangeMatch: &typev3.Int64Range{Start: 0, End: most + 1},
+	}}
+}
+
+func readyNames(c *config.Config) string {
+	var ids []string
+	for _, p := range c.Ready() {
+		ids = append(ids, p.ID)
+	}
+	return strings.Join(ids, ", ")
+}

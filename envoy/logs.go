@@ -1,0 +1,63 @@
+package envoy
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// logFormat is what follow reads: level, component, message (docs: operations/cli, --log-format).
+const logFormat = "[%l][%n] %v"
+
+// maxLine bounds one line of Envoy's log in bytes; what is longer comes in pieces.
+const maxLine = 64 << 10
+
+// follow copies Envoy's log into ours, line by line, until it ends.
+func follow(r io.Reader, log *slog.Logger) {
+	lines := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if len(line) > 0 {
+			level, component, message := parseLine(strings.TrimRight(string(line), "\r\n"))
+			if message != "" {
+				log.Log(context.Background(), level, "envoy: "+message, "component", component)
+			}
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return
+		}
+	}
+}
+
+// parseLine reads a line in logFormat. Anything else, such as a stack trace, is an error's text.
+func parseLine(line string) (level slog.Level, component, message string) {
+	name, rest, ok := strings.Cut(strings.TrimPrefix(line, "["), "][")
+	component, message, found := strings.Cut(rest, "] ")
+	if !ok || !found || !strings.HasPrefix(line, "[") {
+		return slog.LevelError, "process", line
+	}
+	switch name {
+	case "trace", "debug":
+		return slog.LevelDebug, component, message
+	case "info":
+		// Envoy's info is a start-up diary, of interest only to those who debug.
+		return slog.LevelDebug, component, message
+	case "warning":
+		return slog.LevelWarn, component, message
+	}
+	return slog.LevelError, component, message
+}
+
+// logLevel is Envoy's level for ours. Debug gives Envoy's info: its own debug writes several lines for each request,
+// headers included.
+func logLevel(l slog.Level) string {
+	switch {
+	case l <= slog.LevelDebug:
+		return "info"
+	case l <= slog.LevelWarn:
+		return "warning"
+	}
+	return "error"
+}

@@ -1,0 +1,9 @@
+package catalog
+
+// The internal headers by which a decision becomes a route. Clients' copies are stripped by the listener before any
+// route is chosen, and routes remove them before a provider sees the request.
+const (
+	InternalHeaderPrefix = "x-igw-"
+	ProviderHeader       = InternalHeaderPrefix + "provider" // the ID that a model request goes to
+	CheckedHeader        = InternalHeaderPrefix + "checked"  // a proxied body passed the check
+)
