@@ -8,6 +8,8 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	dnscommonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -20,11 +22,8 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	name := providerCluster(p.ID)
 	c := &clusterv3.Cluster{
 		Name:                 name,
-		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS},
+		ClusterDiscoveryType: strictDNS(),
 		ConnectTimeout:       off(in.Config.Client.ConnectTimeout),
-		DnsLookupFamily:      clusterv3.Cluster_ALL, // happy eyeballs: a host with one broken family still works
-		RespectDnsTtl:        true,
-		DnsRefreshRate:       off(30 * time.Second),
 		CircuitBreakers:      roomyBreakers(),
 		OutlierDetection:     outlierDetection(),
 		Metadata:             providerMetadata(p.ID),
@@ -42,6 +41,18 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: pack(http1Options(in, filters))}
 	}
 	return c
+}
+
+// strictDNS resolves a provider's host again and again, as often as its records say.
+func strictDNS() *clusterv3.Cluster_ClusterType {
+	return &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+		Name: "envoy.cluster.dns",
+		TypedConfig: pack(&dnsv3.DnsCluster{
+			DnsRefreshRate:  off(30 * time.Second),
+			RespectDnsTtl:   true,
+			DnsLookupFamily: dnscommonv3.DnsLookupFamily_ALL, // happy eyeballs: a host with one broken family still works
+		}),
+	}}
 }
 
 // outlierDetection looks only at failures to connect: a provider that answers 500 has answered, and its client must

@@ -40,7 +40,9 @@ func (s *Server) Register(ctx context.Context, g *grpc.Server) {
 
 // Push makes the snapshot current and sends what changed to every connected Envoy.
 func (s *Server) Push(ctx context.Context, snapshot *cachev3.Snapshot) error {
-	s.status.expect(snapshot)
+	if err := s.status.expect(snapshot); err != nil {
+		return err
+	}
 	if err := s.cache.SetSnapshot(ctx, node, snapshot); err != nil {
 		return fmt.Errorf("xds: set snapshot: %w", err)
 	}

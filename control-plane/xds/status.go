@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sort"
 	"strings"
 	"sync"
@@ -18,74 +19,104 @@ import (
 // required are the types that every Envoy asks for at once. Secrets are asked for only by what uses them.
 var required = []string{resourcev3.ClusterType, resourcev3.ListenerType, resourcev3.RouteType}
 
-// status follows the acknowledgements of each connected Envoy.
+// status follows the acknowledgements of each connected Envoy. Envoy speaks the incremental variant, in which an
+// acknowledgement names the response (its nonce) and not the version.
 type status struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	want    map[string]string           // type -> version of the current snapshot
-	acked   map[int64]map[string]string // stream -> type -> version that Envoy runs
-	refused map[string]string           // type -> Envoy's words about the current version
-	changed chan struct{}               // closed and replaced whenever something above changes
+	current *cachev3.Snapshot
+	envoys  map[int64]*envoyState // by stream
+	refused map[string]string     // type -> Envoy's words about the current version
+	changed chan struct{}         // closed and replaced whenever something above changes
 }
 
+// envoyState is what one Envoy was sent and what it runs, as versions by type.
+type envoyState struct {
+	sent  map[string]sent
+	acked map[string]string
+}
+
+type sent struct{ nonce, version string }
+
 func newStatus(log *slog.Logger) *status {
-	return &status{
-		log: log, want: map[string]string{}, acked: map[int64]map[string]string{},
-		refused: map[string]string{}, changed: make(chan struct{}),
-	}
+	return &status{log: log, envoys: map[int64]*envoyState{}, refused: map[string]string{}, changed: make(chan struct{})}
 }
 
 func (s *status) callbacks() serverv3.Callbacks {
 	return serverv3.CallbackFuncs{
-		StreamOpenFunc: func(_ context.Context, id int64, _ string) error {
-			s.update(func() { s.acked[id] = map[string]string{} })
+		DeltaStreamOpenFunc: func(_ context.Context, id int64, _ string) error {
+			s.update(func() { s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}} })
 			s.log.Debug("xds: an Envoy connected")
 			return nil
 		},
-		StreamClosedFunc: func(id int64, _ *corev3.Node) {
-			s.update(func() { delete(s.acked, id) })
+		DeltaStreamClosedFunc: func(id int64, _ *corev3.Node) {
+			s.update(func() { delete(s.envoys, id) })
 			s.log.Debug("xds: an Envoy disconnected")
 		},
-		StreamRequestFunc: func(id int64, r *discoveryv3.DiscoveryRequest) error {
+		StreamDeltaRequestFunc: func(id int64, r *discoveryv3.DeltaDiscoveryRequest) error {
 			s.request(id, r)
 			return nil
 		},
+		StreamDeltaResponseFunc: func(id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
+			s.update(func() {
+				if e, ok := s.envoys[id]; ok {
+					e.sent[r.GetTypeUrl()] = sent{r.GetNonce(), r.GetSystemVersionInfo()}
+				}
+			})
+		},
 	}
 }
 
-// request reads the two meanings of a DiscoveryRequest beside asking: with a nonce it acknowledges version_info, and
-// with an error_detail it refuses what was sent (xDS protocol, "ACK/NACK and resource type instance version").
-func (s *status) request(stream int64, r *discoveryv3.DiscoveryRequest) {
-	kind := short(r.GetTypeUrl())
+// request reads what a DeltaDiscoveryRequest means beside subscribing (xDS protocol, "Incremental xDS"): with a nonce
+// it acknowledges that response, or refuses it when there is an error_detail; at the start of a stream it may tell
+// what an Envoy that lost its control plane still runs.
+func (s *status) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) {
+	t := r.GetTypeUrl()
 	if e := r.GetErrorDetail(); e != nil {
-		s.log.Error("xds: Envoy refused the configuration and keeps what it runs", "type", kind, "reason", e.GetMessage())
-		s.update(func() { s.refused[r.GetTypeUrl()] = e.GetMessage() })
-		return
-	}
-	if r.GetResponseNonce() == "" {
+		s.log.Error("xds: Envoy refused the configuration and keeps what it runs", "type", short(t), "reason", e.GetMessage())
+		s.update(func() { s.refused[t] = e.GetMessage() })
 		return
 	}
 	s.update(func() {
-		if versions, ok := s.acked[stream]; ok {
-			versions[r.GetTypeUrl()] = r.GetVersionInfo()
+		e, ok := s.envoys[stream]
+		if !ok {
+			return
 		}
-		if s.want[r.GetTypeUrl()] == r.GetVersionInfo() {
-			delete(s.refused, r.GetTypeUrl())
-		}
-	})
-}
-
-func (s *status) expect(snapshot *cachev3.Snapshot) {
-	s.update(func() {
-		for _, t := range append([]string{resourcev3.SecretType}, required...) {
-			v := snapshot.GetVersion(t)
-			if s.want[t] != v {
+		if last := e.sent[t]; r.GetResponseNonce() != "" && last.nonce == r.GetResponseNonce() {
+			e.acked[t] = last.version
+			if last.version == s.want(t) {
 				delete(s.refused, t)
 			}
-			s.want[t] = v
+		}
+		if held := r.GetInitialResourceVersions(); len(held) > 0 && s.current != nil && maps.Equal(held, s.current.GetVersionMap(t)) {
+			e.acked[t] = s.want(t)
 		}
 	})
+}
+
+// want needs mu.
+func (s *status) want(t string) string {
+	if s.current == nil {
+		return ""
+	}
+	return s.current.GetVersion(t)
+}
+
+func (s *status) expect(snapshot *cachev3.Snapshot) error {
+	if err := snapshot.ConstructVersionMap(); err != nil {
+		return fmt.Errorf("xds: versions: %w", err)
+	}
+	s.update(func() {
+		old := s.current
+		for t := range s.refused {
+			if old == nil || old.GetVersion(t) != snapshot.GetVersion(t) {
+				delete(s.refused, t)
+			}
+		}
+		s.current = snapshot
+	})
+	return nil
 }
 
 func (s *status) update(change func()) {
@@ -127,20 +158,21 @@ func (s *status) list() []string {
 	for t, reason := range s.refused {
 		out = append(out, "Envoy refused "+short(t)+": "+reason)
 	}
-	if len(s.want) == 0 {
+	if s.current == nil {
 		out = append(out, "there is no configuration yet")
 	}
-	if len(s.acked) == 0 {
+	if len(s.envoys) == 0 {
 		out = append(out, "no Envoy is connected")
 	}
-	for _, versions := range s.acked {
+	for _, e := range s.envoys {
 		for _, t := range required {
-			if versions[t] != s.want[t] && s.refused[t] == "" {
+			if e.acked[t] != s.want(t) && s.refused[t] == "" {
 				out = append(out, "an Envoy has not taken the current "+short(t)+" yet")
 			}
 		}
-		if v, asked := versions[resourcev3.SecretType]; asked && v != s.want[resourcev3.SecretType] && s.refused[resourcev3.SecretType] == "" {
-			out = append(out, "an Envoy has not taken the current Secret yet")
+		// Secrets are sent only to an Envoy that asked for those that changed: nothing sent means nothing open.
+		if t := resourcev3.SecretType; e.sent[t].version != e.acked[t] && s.refused[t] == "" {
+			out = append(out, "an Envoy has not taken the current "+short(t)+" yet")
 		}
 	}
 	sort.Strings(out)
