@@ -7,7 +7,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 )
@@ -19,7 +18,8 @@ const theProvider = "{provider}"
 // mapper that fits decides; replies that already carry such a body (ext_proc's, direct responses) fit none of them.
 // Response flags: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
 func localReplies() *hcmv3.LocalReplyConfig {
-	ownPart := anyOf(pathPrefix("/v1/models"), pathPrefix("/v1/mcp"), pathPrefix("/v1/a2a"), pathPrefix("/ready"))
+	// The route has set this header by then. The path says nothing: a provider's route has rewritten it.
+	ownPart := headerPresent(ownHeader)
 	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{
 		reply(status(408), apierror.RequestTimeout, "the request did not arrive in time (SERVER_READ_TIMEOUT)"),
 		reply(allOf(flags("UF", "UC", "UR", "LR", "UPE", "UH", "URX"), ownPart), apierror.Unavailable,
@@ -71,13 +71,10 @@ func compareStatus(op accesslogv3.ComparisonFilter_Op, code uint32) *accesslogv3
 	}}
 }
 
-func pathPrefix(prefix string) *accesslogv3.AccessLogFilter {
+func headerPresent(name string) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
 		HeaderFilter: &accesslogv3.HeaderFilter{Header: &routev3.HeaderMatcher{
-			Name: ":path",
-			HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-				MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix},
-			}},
+			Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true},
 		}},
 	}}
 }
@@ -85,11 +82,5 @@ func pathPrefix(prefix string) *accesslogv3.AccessLogFilter {
 func allOf(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
 		AndFilter: &accesslogv3.AndFilter{Filters: filters},
-	}}
-}
-
-func anyOf(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
-		OrFilter: &accesslogv3.OrFilter{Filters: filters},
 	}}
 }

@@ -39,11 +39,14 @@ func refusedPaths() []*routev3.Route {
 	return []*routev3.Route{direct("refused path", m, apierror.New(apierror.InvalidRequest, "the path has escaped dot segments"))}
 }
 
+// ownHeader marks a request to the gateway's own process, for the local reply when that is not there.
+const ownHeader = catalog.InternalHeaderPrefix + "own"
+
 // ownRoutes are the gateway's own endpoints: health by Envoy itself, the rest by the API.
 func ownRoutes() []*routev3.Route {
 	health := directBody("health", exactPath("/health", method("GET|HEAD")), 200, `{"status":"ok"}`)
 	api := func(name string, m *routev3.RouteMatch) *routev3.Route {
-		return &routev3.Route{Name: name, Match: m, Metadata: lane("static"), Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+		return &routev3.Route{Name: name, Match: m, Metadata: lane("static"), RequestHeadersToAdd: []*corev3.HeaderValueOption{setHeader(ownHeader, "true")}, Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: apiCluster},
 			Timeout:          off(0),
 			RetryPolicy:      &routev3.RetryPolicy{RetryOn: "connect-failure,reset-before-request,refused-stream"},
