@@ -20,6 +20,7 @@ const drainFactor = 8
 type exchange struct {
 	dir *providers.Directory
 
+	path     string // as it came
 	target   providers.Target
 	kind     string // content-type
 	encoding string // content-encoding
@@ -53,14 +54,9 @@ func (x *exchange) onHeaders(h *extprocv3.HttpHeaders) (out replies, done bool) 
 	if refusal != nil {
 		return refuse(refusal), true
 	}
-	x.target = target
-	if n, err := strconv.ParseInt(length, 10, 64); err == nil {
-		if n > drainFactor*x.dir.MaxBody() {
-			return refuse(x.tooLarge()), true
-		}
-		if n > 0 && n <= x.dir.MaxBody() {
-			x.body = make([]byte, 0, min(n, 64<<10)) // a declared length is a claim, not yet a reason to hold memory
-		}
+	x.target, x.path = target, path
+	if n, err := strconv.ParseInt(length, 10, 64); err == nil && n > drainFactor*x.dir.MaxBody() {
+		return refuse(x.tooLarge()), true
 	}
 	if h.GetEndOfStream() {
 		return x.finish()
@@ -121,7 +117,9 @@ func (x *exchange) finish() (replies, bool) {
 	set := []*corev3.HeaderValueOption{
 		header(catalog.ProviderHeader, plan.Provider),
 		header("content-length", strconv.Itoa(len(plan.Body))),
-		header(":path", x.target.Path),
+	}
+	if x.target.Path != x.path {
+		set = append(set, header(":path", x.target.Path))
 	}
 	return forward(set, plan.Body, x.trailers), true
 }
