@@ -23,7 +23,7 @@ import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"google.golang.org/genproto/googleapis/rpc/status"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -175,7 +175,7 @@ func (e *fakeEnvoy) ack(r *discoveryv3.DeltaDiscoveryResponse) {
 func (e *fakeEnvoy) nack(r *discoveryv3.DeltaDiscoveryResponse, words string) {
 	e.t.Helper()
 	e.send(&discoveryv3.DeltaDiscoveryRequest{
-		TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &status.Status{Code: 13, Message: words},
+		TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &rpcstatus.Status{Code: 13, Message: words},
 	})
 }
 

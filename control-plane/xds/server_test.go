@@ -2,6 +2,7 @@ package xds
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,12 @@ const (
 )
 
 var first = config{clusters: []string{"a", "b"}, listener: "one", secrets: map[string]string{"key/a": "sk-a", "key/b": "sk-b"}}
+
+// becomes waits until the problems are these and no others.
+func becomes(t *testing.T, c *control, problems ...string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return slices.Equal(problems, c.Problems()) }, patience, time.Millisecond, "%v", problems)
+}
 
 func TestWithoutAnEnvoyOrASnapshotThereIsAProblem(t *testing.T) {
 	c := newControl(t)
@@ -46,8 +53,7 @@ func TestSettledWhenEveryTypeIsAcknowledged(t *testing.T) {
 	e.ack(e.next(listenerType))
 	e.subscribe(routeType, "route")
 	routes := e.next(routeType)
-	require.Eventually(t, func() bool { return len(c.Problems()) == 1 }, patience, time.Millisecond)
-	assert.Equal(t, []string{"an Envoy has not taken the current RouteConfiguration yet"}, c.Problems())
+	becomes(t, c, "an Envoy has not taken the current RouteConfiguration yet")
 	e.ack(routes)
 	require.NoError(t, c.settled(t))
 	assert.Empty(t, c.Problems())
@@ -118,8 +124,8 @@ func TestALateRefusalOfAnOldSnapshotIsNotAboutTheCurrentOne(t *testing.T) {
 	require.NoError(t, c.Push(t.Context(), bad.snapshot()))
 	late := e.next(listenerType)
 	require.NoError(t, c.Push(t.Context(), good.snapshot()))
-	now := e.next(listenerType)
 	e.nack(late, "too late")
+	now := e.next(listenerType)
 	require.Eventually(t, func() bool { return strings.Contains(c.log.String(), "too late") },
 		patience, time.Millisecond)
 	assert.Equal(t, []string{"an Envoy has not taken the current Listener yet"}, c.Problems())
@@ -142,8 +148,7 @@ func TestAnEnvoyThatComesBackWithTheCurrentVersionsHasTakenThem(t *testing.T) {
 		e.ack(r)
 	}
 	e.hangUp()
-	require.Eventually(t, func() bool { return len(before.Problems()) == 1 }, patience, time.Millisecond)
-	assert.Equal(t, []string{"no Envoy is connected"}, before.Problems())
+	becomes(t, before, "no Envoy is connected")
 
 	// The control plane was started again and knows nothing of before.
 	after := newControl(t)
@@ -183,11 +188,10 @@ func TestTwoEnvoysMustBothTakeASnapshot(t *testing.T) {
 	require.NoError(t, c.Push(t.Context(), next.snapshot()))
 	one.ack(one.next(listenerType))
 	open := two.next(listenerType)
-	require.Eventually(t, func() bool { return len(c.Problems()) == 1 }, patience, time.Millisecond)
 	two.nack(open, "not here")
 	require.ErrorContains(t, c.settled(t), "not here")
 	two.hangUp()
-	require.NoError(t, c.settled(t), "the one that refused has gone")
+	becomes(t, c) // the one that refused has gone
 }
 
 // The order of the two answers must not matter: what one Envoy takes does not undo what the other refused.
@@ -206,8 +210,7 @@ func TestOneEnvoysAcknowledgementDoesNotHideTheOthersRefusal(t *testing.T) {
 	two.nack(two.next(listenerType), "not here")
 	require.ErrorContains(t, c.settled(t), "not here")
 	one.ack(ok)
-	require.Eventually(t, func() bool { return len(c.Problems()) == 1 }, patience, time.Millisecond)
-	assert.Equal(t, []string{"Envoy refused Listener: not here"}, c.Problems())
+	becomes(t, c, "Envoy refused Listener: not here")
 }
 
 func TestASecretGoesOnlyToWhoAsksForIt(t *testing.T) {
@@ -221,8 +224,7 @@ func TestASecretGoesOnlyToWhoAsksForIt(t *testing.T) {
 	one.subscribe(secretType, "key/a")
 	r := one.next(secretType)
 	assert.Equal(t, []string{"key/a"}, names(r))
-	require.Eventually(t, func() bool { return len(c.Problems()) == 1 }, patience, time.Millisecond)
-	assert.Equal(t, []string{"an Envoy has not taken the current Secret yet"}, c.Problems())
+	becomes(t, c, "an Envoy has not taken the current Secret yet")
 	one.ack(r)
 	require.NoError(t, c.settled(t))
 

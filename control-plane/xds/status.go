@@ -5,19 +5,23 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 )
 
 // required are the types that every Envoy asks for at once. Secrets are asked for only by what uses them.
-var required = []string{resourcev3.ClusterType, resourcev3.ListenerType, resourcev3.RouteType}
+var (
+	required = []string{resourcev3.ClusterType, resourcev3.ListenerType, resourcev3.RouteType}
+	followed = append(slices.Clone(required), resourcev3.SecretType)
+)
 
 // status follows the acknowledgements of each connected Envoy. Envoy speaks the incremental variant, in which an
 // acknowledgement names the response (its nonce) and not the version.
@@ -27,26 +31,30 @@ type status struct {
 	mu      sync.Mutex
 	current *cachev3.Snapshot
 	envoys  map[int64]*envoyState // by stream
-	refused map[string]string     // type -> Envoy's words about the current version
 	changed chan struct{}         // closed and replaced whenever something above changes
 }
 
-// envoyState is what one Envoy was sent and what it runs, as versions by type.
+// envoyState is what one Envoy was sent, what it runs and what it refused, as versions by type.
 type envoyState struct {
-	sent  map[string]sent
-	acked map[string]string
+	sent    map[string]sent
+	acked   map[string]string
+	refused map[string]refusal
 }
 
 type sent struct{ nonce, version string }
 
+type refusal struct{ version, reason string }
+
 func newStatus(log *slog.Logger) *status {
-	return &status{log: log, envoys: map[int64]*envoyState{}, refused: map[string]string{}, changed: make(chan struct{})}
+	return &status{log: log, envoys: map[int64]*envoyState{}, changed: make(chan struct{})}
 }
 
 func (s *status) callbacks() serverv3.Callbacks {
 	return serverv3.CallbackFuncs{
 		DeltaStreamOpenFunc: func(_ context.Context, id int64, _ string) error {
-			s.update(func() { s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}} })
+			s.update(func() {
+				s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}}
+			})
 			s.log.Debug("xds: an Envoy connected")
 			return nil
 		},
@@ -72,22 +80,23 @@ func (s *status) callbacks() serverv3.Callbacks {
 // it acknowledges that response, or refuses it when there is an error_detail; at the start of a stream it may tell
 // what an Envoy that lost its control plane still runs.
 func (s *status) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) {
-	t := r.GetTypeUrl()
-	if e := r.GetErrorDetail(); e != nil {
-		s.log.Error("xds: Envoy refused the configuration and keeps what it runs", "type", short(t), "reason", e.GetMessage())
-		s.update(func() { s.refused[t] = e.GetMessage() })
-		return
+	t, failed := r.GetTypeUrl(), r.GetErrorDetail()
+	if failed != nil {
+		s.log.Error("xds: Envoy refused the configuration and keeps what it runs", "type", short(t), "reason", failed.GetMessage())
 	}
 	s.update(func() {
 		e, ok := s.envoys[stream]
 		if !ok {
 			return
 		}
-		if last := e.sent[t]; r.GetResponseNonce() != "" && last.nonce == r.GetResponseNonce() {
+		last := e.sent[t]
+		switch {
+		case r.GetResponseNonce() == "" || r.GetResponseNonce() != last.nonce: // subscribes, or speaks of what is past
+		case failed != nil:
+			e.refused[t] = refusal{last.version, failed.GetMessage()}
+		default:
 			e.acked[t] = last.version
-			if last.version == s.want(t) {
-				delete(s.refused, t)
-			}
+			delete(e.refused, t)
 		}
 		if held := r.GetInitialResourceVersions(); len(held) > 0 && s.current != nil && maps.Equal(held, s.current.GetVersionMap(t)) {
 			e.acked[t] = s.want(t)
@@ -108,10 +117,12 @@ func (s *status) expect(snapshot *cachev3.Snapshot) error {
 		return fmt.Errorf("xds: versions: %w", err)
 	}
 	s.update(func() {
-		old := s.current
-		for t := range s.refused {
-			if old == nil || old.GetVersion(t) != snapshot.GetVersion(t) {
-				delete(s.refused, t)
+		for t := range snapshot.Resources {
+			url, err := cachev3.GetResponseTypeURL(cachetypes.ResponseType(t))
+			if err == nil && s.want(url) != snapshot.GetVersion(url) {
+				for _, e := range s.envoys {
+					delete(e.refused, url) // what was refused before, a port in use say, may be taken now
+				}
 			}
 		}
 		s.current = snapshot
@@ -130,7 +141,8 @@ func (s *status) update(change func()) {
 func (s *status) wait(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		problems, changed, refused := s.list(), s.changed, len(s.refused) > 0
+		problems, refused := s.list()
+		changed := s.changed
 		s.mu.Unlock()
 		if len(problems) == 0 {
 			return nil
@@ -149,34 +161,35 @@ func (s *status) wait(ctx context.Context) error {
 func (s *status) problems() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list()
+	out, _ := s.list()
+	return out
 }
 
-// list needs mu.
-func (s *status) list() []string {
-	var out []string
-	for t, reason := range s.refused {
-		out = append(out, "Envoy refused "+short(t)+": "+reason)
-	}
+// list needs mu. refused says that waiting will not help.
+func (s *status) list() (problems []string, refused bool) {
 	if s.current == nil {
-		out = append(out, "there is no configuration yet")
+		problems = append(problems, "there is no configuration yet")
 	}
 	if len(s.envoys) == 0 {
-		out = append(out, "no Envoy is connected")
+		problems = append(problems, "no Envoy is connected")
 	}
 	for _, e := range s.envoys {
-		for _, t := range required {
-			if e.acked[t] != s.want(t) && s.refused[t] == "" {
-				out = append(out, "an Envoy has not taken the current "+short(t)+" yet")
+		for _, t := range followed {
+			want := s.want(t)
+			if t == resourcev3.SecretType {
+				// Secrets are sent only to an Envoy that asked for those that changed: nothing sent means nothing open.
+				want = e.sent[t].version
+			}
+			switch r, said := e.refused[t]; {
+			case said && r.version == want:
+				problems, refused = append(problems, "Envoy refused "+short(t)+": "+r.reason), true
+			case e.acked[t] != want:
+				problems = append(problems, "an Envoy has not taken the current "+short(t)+" yet")
 			}
 		}
-		// Secrets are sent only to an Envoy that asked for those that changed: nothing sent means nothing open.
-		if t := resourcev3.SecretType; e.sent[t].version != e.acked[t] && s.refused[t] == "" {
-			out = append(out, "an Envoy has not taken the current "+short(t)+" yet")
-		}
 	}
-	sort.Strings(out)
-	return out
+	slices.Sort(problems)
+	return slices.Compact(problems), refused
 }
 
 func short(typeURL string) string { return typeURL[strings.LastIndexByte(typeURL, '.')+1:] }
