@@ -70,7 +70,7 @@ func check(ctx context.Context, path string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // the operator chooses the binary
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("%s --version: %w", path, err)
 	}

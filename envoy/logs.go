@@ -3,6 +3,7 @@ package envoy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -25,7 +26,7 @@ func follow(r io.Reader, log *slog.Logger) {
 				log.Log(context.Background(), level, "envoy: "+message, "component", component)
 			}
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}

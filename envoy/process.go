@@ -56,15 +56,15 @@ func (p *Process) Run(ctx context.Context) error {
 	waits.InitialInterval, waits.MaxInterval = 200*time.Millisecond, 10*time.Second
 	for {
 		began := time.Now()
-		err := p.once(ctx)
+		end := p.once(ctx)
 		if p.stopped() || ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // Envoy was told to end, so its end is no error
 		}
 		if time.Since(began) > time.Minute {
 			waits.Reset() // it ran well: this end is news, not the next of a series
 		}
 		wait := waits.NextBackOff()
-		p.opts.Log.Error("envoy: ended by itself, starting it again", "error", err, "wait", wait)
+		p.opts.Log.Error("envoy: ended by itself, starting it again", "reason", end, "wait", wait.String())
 		select {
 		case <-ctx.Done():
 			return nil

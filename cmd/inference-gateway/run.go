@@ -105,7 +105,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		case <-ctx.Done():
 			return nil
 		}
-		log.Info("draining", "timeout", c.Server.DrainTimeout)
+		log.Info("draining", "timeout", c.Server.DrainTimeout.String())
 		g.draining.Store(true)
 		if process != nil {
 			process.Drain(ctx)

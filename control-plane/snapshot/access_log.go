@@ -17,9 +17,8 @@ func accessLogs(in Input) []*accesslogv3.AccessLog {
 		Name: "envoy.access_loggers.stdout",
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&streamv3.StdoutAccessLog{
 			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-				Format:            &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: accessLogFields()},
-				OmitEmptyValues:   true,
-				JsonFormatOptions: &corev3.JsonFormatOptions{SortProperties: false},
+				Format:          &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: accessLogFields()},
+				OmitEmptyValues: true,
 			}},
 		})},
 	}

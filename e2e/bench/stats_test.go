@@ -15,9 +15,15 @@ func TestPercentileIsNearestRank(t *testing.T) {
 		p    float64
 		want int
 	}{
-		{nil, 50, 0}, {[]int{7}, 0, 7}, {[]int{7}, 99, 7},
-		{[]int{3, 1, 2}, 50, 2}, {[]int{4, 3, 2, 1}, 50, 2},
-		{hundred, 50, 50}, {hundred, 99, 99}, {hundred, 99.5, 100}, {hundred, 100, 100},
+		{nil, 50, 0},
+		{[]int{7}, 0, 7},
+		{[]int{7}, 99, 7},
+		{[]int{3, 1, 2}, 50, 2},
+		{[]int{4, 3, 2, 1}, 50, 2},
+		{hundred, 50, 50},
+		{hundred, 99, 99},
+		{hundred, 99.5, 100},
+		{hundred, 100, 100},
 	} {
 		if got := percentile(c.d, c.p); got != c.want {
 			t.Errorf("p%v of %d values is %d, want %d", c.p, len(c.d), got, c.want)

@@ -1,6 +1,7 @@
 package demo_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -182,7 +183,9 @@ func TestItIsServedOnAUnixSocket(t *testing.T) {
 	s := &http.Server{Handler: demo.New(demo.Options{})}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	tr := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", l.Addr().String())
+	}}
 	res, err := (&http.Client{Transport: tr}).Post("http://demo/v1/chat/completions", "application/json", strings.NewReader(hello))
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, res.StatusCode)
