@@ -44,8 +44,13 @@ func (d *Directory) Plan(r Request) (Plan, *apierror.Error) {
 	if refusal != nil {
 		return Plan{}, refusal
 	}
-	if !d.filter.Allows(entry.ID, bare) {
-		return Plan{}, notAllowed(entry.ID, bare)
+	if !d.filter.Empty() {
+		if refusal := secondModel(doc); refusal != nil {
+			return Plan{}, refusal
+		}
+		if !d.filter.Allows(entry.ID, bare) {
+			return Plan{}, notAllowed(entry.ID, bare)
+		}
 	}
 	p := Plan{Provider: entry.ID, Model: bare, Body: r.Body}
 	if bare != model {
@@ -56,8 +61,9 @@ func (d *Directory) Plan(r Request) (Plan, *apierror.Error) {
 
 // route finds the provider of a model, and the model's name there.
 func (d *Directory) route(r Request, model string) (Entry, string, *apierror.Error) {
-	name, bare := r.Provider, model
+	name, bare, param := r.Provider, model, "provider"
 	if name == "" {
+		param = "model"
 		prefix, rest, found := strings.Cut(model, "/")
 		if !found {
 			return Entry{}, "", apierror.Field(apierror.UnknownProvider, "model",
@@ -79,9 +85,9 @@ func (d *Directory) route(r Request, model string) (Entry, string, *apierror.Err
 			"unknown provider %q in model %q: write provider/model, for example %s, or add ?provider= to the URL. %s",
 			clip(name), clip(model), d.example(r.Endpoint, bare), d.offer(r.Endpoint))
 	case !entry.Ready:
-		return Entry{}, "", apierror.Field(apierror.ProviderNotReady, "model", "provider %s is not configured: %s", entry.ID, entry.Fix)
+		return Entry{}, "", apierror.Field(apierror.ProviderNotReady, param, "provider %s is not configured: %s", entry.ID, entry.Fix)
 	case !slices.Contains(entry.Endpoints, r.Endpoint):
-		return Entry{}, "", apierror.Field(apierror.UnsupportedRoute, "model",
+		return Entry{}, "", apierror.Field(apierror.UnsupportedRoute, param,
 			"provider %s does not offer %s. %s", entry.ID, r.Endpoint.Path(), d.offer(r.Endpoint))
 	}
 	return entry, bare, nil
@@ -102,6 +108,17 @@ func (d *Directory) example(endpoint catalog.Endpoint, model string) string {
 		id = ids[0]
 	}
 	return id + "/" + clip(model)
+}
+
+// secondModel refuses a member that a server which reads names in any case (every one that uses Go's encoding/json,
+// Ollama among them) takes for the model: the last one would win there, unseen by the allow-list.
+func secondModel(doc jsonedit.Doc) *apierror.Error {
+	for name := range doc.All() {
+		if name != "model" && strings.EqualFold(name, "model") {
+			return apierror.Field(apierror.InvalidRequest, name, "write model in lower case: this gateway restricts models, and some providers would read %s as one", name)
+		}
+	}
+	return nil
 }
 
 // bodyError turns a refusal of the body reader into the client's error, with the key at fault as param.

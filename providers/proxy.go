@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -45,8 +46,10 @@ func (d *Directory) CheckProxy(r ProxyRequest) *apierror.Error {
 
 // namedModels gives every model that a body of one of the usual kinds names.
 func namedModels(r ProxyRequest) ([]string, *apierror.Error) {
-	kind, params, _ := mime.ParseMediaType(r.ContentType) // an odd type is judged by the body's first byte below
+	kind, params, err := mime.ParseMediaType(r.ContentType)
 	switch {
+	case err != nil && r.ContentType != "" && !errors.Is(err, mime.ErrInvalidMediaParameter):
+		return nil, apierror.New(apierror.InvalidRequest, "the content-type cannot be read")
 	case kind == "multipart/form-data":
 		return multipartModels(r.Body, params["boundary"])
 	case kind == "application/x-www-form-urlencoded" && !looksLikeObject(r.Body):
@@ -69,6 +72,9 @@ func jsonModel(body []byte) ([]string, *apierror.Error) {
 	if err != nil {
 		return nil, bodyError(err)
 	}
+	if refusal := secondModel(doc); refusal != nil {
+		return nil, refusal
+	}
 	v, ok := doc.Member("model")
 	if !ok || v.Kind == jsonedit.Null {
 		return nil, nil
@@ -88,27 +94,36 @@ func multipartModels(body []byte, boundary string) ([]string, *apierror.Error) {
 	}
 	var models []string
 	for reader := multipart.NewReader(bytes.NewReader(body), boundary); ; {
-		part, err := reader.NextPart()
-		if err == io.EOF {
+		part, err := reader.NextRawPart()
+		if errors.Is(err, io.EOF) {
 			return models, nil
 		}
-		if err != nil {
+		// A part without a name that can be read for certain might be the model to a reader that is less strict.
+		if err != nil || part.FormName() == "" || len(part.Header["Content-Disposition"]) != 1 {
 			return nil, unreadable
 		}
 		if part.FormName() != "model" {
 			continue
 		}
-		name, err := io.ReadAll(io.LimitReader(part, mostName))
-		if err != nil {
+		name, err := io.ReadAll(io.LimitReader(part, mostName+1))
+		if err != nil || len(name) > mostName || part.Header.Get("Content-Transfer-Encoding") != "" {
 			return nil, unreadable
 		}
 		models = append(models, string(name))
 	}
 }
 
+// looksLikeObject also says so of an object behind a byte order mark or in UTF-16 and UTF-32, which some servers read
+// (Python's json.loads is one) and jsonedit refuses.
 func looksLikeObject(body []byte) bool {
-	trimmed := bytes.TrimLeft(body, " \t\r\n")
-	return len(trimmed) > 0 && trimmed[0] == '{'
+	for _, b := range body {
+		switch b {
+		case ' ', '\t', '\r', '\n', 0, 0xef, 0xbb, 0xbf, 0xfe, 0xff: // white space and the bytes of those marks
+		default:
+			return b == '{'
+		}
+	}
+	return false
 }
 
 // looksLikeText is false for JSON arrays, strings and other scalars, which are valid and hold no members.
