@@ -51,8 +51,8 @@ var arrows = []struct {
 	{"providers/sse", nil},
 	{"providers/jsonedit", nil},
 
-	{"tools", []string{"providers/chat", "internal/telemetry"}},
-	{"tools/*", []string{"providers/chat", "internal/telemetry"}},
+	{"tools", []string{"providers/chat", "providers/sse", "providers/jsonedit", "internal/telemetry"}},
+	{"tools/*", []string{"tools", "providers/chat", "internal/telemetry"}},
 
 	{"wasm", []string{"wasm/policy", "providers/jsonedit"}},
 	{"wasm/policy", nil},

@@ -1,0 +1,95 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Tool is one callable tool as offered to a model.
+type Tool struct {
+	Name        string          // as injected: mcp_<server>_<tool> or a2a_<agent>_<skill>, [A-Za-z0-9_-], at most 64 characters
+	Source      string          // "mcp" or "a2a"
+	Server      string          // the configured name of the server or agent
+	Original    string          // the tool's or skill's own name
+	Description string          // capped
+	Schema      json.RawMessage // JSON Schema object of the parameters, kept whole
+}
+
+// Catalogue is one immutable snapshot of callable tools: a request uses one from its beginning to its end. It may be
+// used by many requests at once. Call takes a tool's injected name and the model's arguments, a JSON object; it ends
+// when ctx does, and cancels at the tool's server what it leaves behind.
+type Catalogue interface {
+	Tools() []Tool
+	Call(ctx context.Context, name string, arguments json.RawMessage) Result
+}
+
+// Result is the text for the model. A failure is a Result too: a short text without addresses or secrets.
+type Result struct {
+	Text   string
+	Failed bool
+	Status string // one of the constants below
+}
+
+// What a call can come to. The names are shown to clients that asked for tool events, and counted.
+const (
+	StatusOK           = "ok"
+	StatusError        = "error"
+	StatusTimeout      = "timeout"
+	StatusCancelled    = "cancelled"
+	StatusUnknownTool  = "unknown_tool"
+	StatusBadArguments = "bad_arguments"
+	StatusNeedsInput   = "needs_input"
+)
+
+// Failure is a failed Result with a text for the model.
+func Failure(status, text string) Result {
+	return Result{Text: text, Failed: true, Status: status}
+}
+
+// Join makes one catalogue of several, in their order. Of two tools of the same name the first keeps it; the other gets
+// a name made of its own origin, which is the same in every snapshot that holds both.
+func Join(catalogues ...Catalogue) Catalogue {
+	j := &joined{at: map[string]place{}}
+	for _, c := range catalogues {
+		if c == nil {
+			continue
+		}
+		seen := map[string]bool{} // one catalogue that repeats a name could not tell the two apart when called
+		for _, t := range c.Tools() {
+			if seen[t.Name] {
+				continue
+			}
+			seen[t.Name] = true
+			inner := t.Name
+			t.Name = freeName(t, func(name string) bool { _, taken := j.at[name]; return taken })
+			j.at[t.Name] = place{catalogue: c, name: inner}
+			j.tools = append(j.tools, t)
+		}
+	}
+	return j
+}
+
+type joined struct {
+	tools []Tool
+	at    map[string]place
+}
+
+type place struct {
+	catalogue Catalogue
+	name      string // as that catalogue knows the tool
+}
+
+// Tools gives the caller a list of its own.
+func (j *joined) Tools() []Tool { return append([]Tool(nil), j.tools...) }
+
+func (j *joined) Call(ctx context.Context, name string, arguments json.RawMessage) Result {
+	p, ok := j.at[name]
+	if !ok {
+		return unknownTool(name)
+	}
+	return p.catalogue.Call(ctx, p.name, arguments)
+}
+
+func unknownTool(name string) Result {
+	return Failure(StatusUnknownTool, "there is no tool named "+quoted(name))
+}
