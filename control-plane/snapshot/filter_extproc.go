@@ -20,7 +20,7 @@ const extProcName = "envoy.filters.http.ext_proc"
 func extProcFilter() *hcmv3.HttpFilter {
 	f := filter(extProcName, &extprocv3.ExternalProcessor{
 		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: extProcCluster},
+			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: extProcCluster, SkipEnvoyHeaders: true},
 		}},
 		StatusOnError:  &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		MessageTimeout: off(5 * time.Second), // of the modes that have one; FULL_DUPLEX_STREAMED has not
@@ -36,6 +36,7 @@ func extProcFilter() *hcmv3.HttpFilter {
 			AllowedHeaders: exactly(":path", "content-type", "content-encoding", "content-length"),
 		},
 		AllowContentLengthHeader: true,
+		EmitClientSpan:           no(),
 		MutationRules:            &mutationv3.HeaderMutationRules{AllowAllRouting: yes()}, // :path loses ?provider=
 	})
 	f.Disabled = true
