@@ -98,7 +98,12 @@ func (g *Gateway) StartEnvoy(t T) *Process {
 			return false
 		}
 		g.Addr, g.URL = m[1], "http://"+m[1]
-		return true
+		// It has the address before its workers listen there.
+		c, err := net.DialTimeout("tcp", g.Addr, time.Second)
+		if err != nil {
+			return false
+		}
+		return c.Close() == nil
 	})
 	return p
 }
