@@ -18,14 +18,20 @@ const maxLine = 64 << 10
 // follow copies Envoy's log into ours, line by line, until it ends.
 func follow(r io.Reader, log *slog.Logger) {
 	lines := bufio.NewReaderSize(r, maxLine)
-	for {
+	var level slog.Level
+	var component string
+	for begins := true; ; {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 {
-			level, component, message := parseLine(strings.TrimRight(string(line), "\r\n"))
+			message := strings.TrimRight(string(line), "\r\n")
+			if begins { // a piece of a long line has the level of its beginning
+				level, component, message = parseLine(message)
+			}
 			if message != "" {
 				log.Log(context.Background(), level, "envoy: "+message, "component", component)
 			}
 		}
+		begins = err == nil
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}

@@ -52,18 +52,16 @@ func FuzzParseLine(f *testing.F) {
 }
 
 func TestFollowCopiesLineByLine(t *testing.T) {
-	long := strings.Repeat("x", maxLine+10)
 	for name, c := range map[string]struct {
 		text string
 		want []string
 	}{
-		"lines":         {"[info][main] one\n[warning][http] two\n", []string{"level=DEBUG msg=\"envoy: one\" component=main", "level=WARN msg=\"envoy: two\" component=http"}},
-		"no end":        {"[error][main] cut", []string{"level=ERROR msg=\"envoy: cut\" component=main"}},
-		"empty lines":   {"\n\r\n\n", nil},
-		"carriage":      {"[info][main] one\r\n", []string{"level=DEBUG msg=\"envoy: one\" component=main"}},
-		"nothing":       {"", nil},
-		"stack":         {"#0: main()\n", []string{"level=ERROR msg=\"envoy: #0: main()\" component=process"}},
-		"keeps a level": {"[info][main] " + long + "\n", []string{"level=DEBUG msg=\"envoy: " + long[:maxLine-13] + "\" component=main", "level=DEBUG msg=\"envoy: " + long[maxLine-13:] + "\" component=main"}},
+		"lines":       {"[info][main] one\n[warning][http] two\n", []string{"level=DEBUG msg=\"envoy: one\" component=main", "level=WARN msg=\"envoy: two\" component=http"}},
+		"no end":      {"[error][main] cut", []string{"level=ERROR msg=\"envoy: cut\" component=main"}},
+		"empty lines": {"\n\r\n\n", nil},
+		"carriage":    {"[info][main] one\r\n", []string{"level=DEBUG msg=\"envoy: one\" component=main"}},
+		"nothing":     {"", nil},
+		"stack":       {"#0: main()\n", []string{"level=ERROR msg=\"envoy: #0: main()\" component=process"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -76,6 +74,18 @@ func TestFollowCopiesLineByLine(t *testing.T) {
 			assert.Equal(t, c.want, got)
 		})
 	}
+}
+
+func TestALineThatIsTooLongComesInPiecesOfOneLevel(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime}))
+	long := strings.Repeat("x", 2*maxLine)
+	follow(strings.NewReader("[warning][http] "+long+"\n[info][main] end\n"), log)
+	got := b.String()
+	assert.Equal(t, 3, strings.Count(got, "level=WARN"))
+	assert.Equal(t, len(long), strings.Count(got, "x"), "nothing is lost")
+	assert.NotContains(t, got, "level=ERROR")
+	assert.True(t, strings.HasSuffix(got, "level=DEBUG msg=\"envoy: end\" component=main\n"))
 }
 
 func TestEnvoysLevelFollowsOurs(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,38 +36,51 @@ type Process struct {
 	opts Options
 	path string // of the bootstrap file
 
-	mu   sync.Mutex
-	pid  int
-	stop bool
+	stop     func() // closes stopping
+	stopping chan struct{}
+	started  atomic.Bool
+
+	mu  sync.Mutex
+	pid int
 }
 
 // NewProcess writes the bootstrap file. Nothing runs before Run.
 func NewProcess(opts Options) (*Process, error) {
-	p := &Process{opts: opts, path: filepath.Join(opts.Dir, "bootstrap.json")}
+	p := &Process{opts: opts, path: filepath.Join(opts.Dir, "bootstrap.json"), stopping: make(chan struct{})}
+	p.stop = sync.OnceFunc(func() { close(p.stopping) })
 	if err := os.WriteFile(p.path, opts.Bootstrap, 0o600); err != nil {
 		return nil, fmt.Errorf("envoy: write bootstrap: %w", err)
 	}
 	return p, nil
 }
 
-// Run starts Envoy and starts it again, with back-off, whenever it ends by itself, until Drain or ctx. The error is
-// nil after Drain; when Envoy could not even be started once, it says why.
+// Started says that Envoy became ready, so that its end, whenever it comes, is an accident. Before that an end is a
+// failure to start, which trying again would only hide.
+func (p *Process) Started() { p.started.Store(true) }
+
+// Run starts Envoy and, after Started, starts it again with back-off whenever it ends by itself, until Drain or ctx,
+// when the error is nil. Otherwise it says why Envoy could not be started; Envoy's own words are in the log.
 func (p *Process) Run(ctx context.Context) error {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = 200*time.Millisecond, 10*time.Second
 	for {
 		began := time.Now()
-		end := p.once(ctx)
+		err := p.once(ctx)
 		if p.stopped() || ctx.Err() != nil {
-			return nil //nolint:nilerr // Envoy was told to end, so its end is no error
+			return nil
+		}
+		if !p.started.Load() {
+			return fmt.Errorf("envoy ended before it was ready: %w", err)
 		}
 		if time.Since(began) > time.Minute {
 			waits.Reset() // it ran well: this end is news, not the next of a series
 		}
 		wait := waits.NextBackOff()
-		p.opts.Log.Error("envoy: ended by itself, starting it again", "reason", end, "wait", wait.String())
+		p.opts.Log.Error("envoy: ended by itself, starting it again", "error", err, "wait", wait)
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-p.stopping:
 			return nil
 		case <-time.After(wait):
 		}
@@ -82,9 +96,7 @@ func (p *Process) PID() int {
 
 // Drain stops listening, waits until no request is under way, at most for the drain time, and ends Envoy.
 func (p *Process) Drain(ctx context.Context) {
-	p.mu.Lock()
-	p.stop = true
-	p.mu.Unlock()
+	p.stop()
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Drain+5*time.Second)
 	defer cancel()
 	if err := p.opts.Admin.StopListening(ctx); err != nil {
@@ -172,9 +184,12 @@ func (p *Process) setPID(pid int) {
 }
 
 func (p *Process) stopped() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stop
+	select {
+	case <-p.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *Process) signal(s syscall.Signal) {

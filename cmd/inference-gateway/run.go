@@ -86,10 +86,15 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 			return errors.Join(err, group.Wait())
 		}
 		group.Go(func() error { return process.Run(ctx) })
-		if err := g.awaitReady(stop, admin, stdout); err != nil {
+		if err := g.awaitReady(ctx, stop, admin, stdout); err != nil {
 			end()
-			return errors.Join(err, group.Wait())
+			ended := group.Wait() // an Envoy that could not start is the better reason
+			if ended != nil || stop.Err() != nil {
+				return ended
+			}
+			return err
 		}
+		process.Started()
 	} else {
 		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · sockets in %s\n", version, dir)
 	}
@@ -167,10 +172,12 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 	})
 }
 
-// awaitReady waits until Envoy runs the configuration and listens, and says so in one line.
-func (g *gateway) awaitReady(ctx context.Context, admin *envoy.Admin, stdout io.Writer) error {
+// awaitReady waits until Envoy runs the configuration and listens, and says so in one line. It gives up when the
+// gateway ends, as it does with an Envoy that cannot start, or is told to stop.
+func (g *gateway) awaitReady(ctx, stop context.Context, admin *envoy.Admin, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
+	defer context.AfterFunc(stop, cancel)()
 	if err := g.xds.Settled(ctx); err != nil {
 		return fmt.Errorf("envoy does not take the configuration: %w", err)
 	}
