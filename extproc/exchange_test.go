@@ -1,0 +1,42 @@
+package extproc
+
+import (
+	"testing"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// Envoy has been seen to send two ends, and trailers after an end: the first one counts.
+func TestWhatComesAfterTheEndIsIgnored(t *testing.T) {
+	dir := providers.NewDirectory([]providers.Entry{
+		{ID: "openai", Ready: true, Endpoints: []catalog.Endpoint{catalog.ChatCompletions}},
+	}, catalog.ModelFilter{}, 1000)
+	for name, again := range map[string]func(x *exchange) (replies, bool){
+		"an empty end":    func(x *exchange) (replies, bool) { return x.onBody(&extprocv3.HttpBody{EndOfStream: true}) },
+		"more body":       func(x *exchange) (replies, bool) { return x.onBody(&extprocv3.HttpBody{Body: []byte("x")}) },
+		"trailers":        (*exchange).onTrailers,
+		"a response part": func(x *exchange) (replies, bool) { return x.on(&extprocv3.ProcessingRequest{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newExchange(dir)
+			out, done := x.onHeaders(&extprocv3.HttpHeaders{Headers: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
+				{Key: ":path", Value: "/v1/chat/completions"}, // value, as Envoy sent it before raw_value
+			}}})
+			require.Empty(t, out)
+			require.False(t, done)
+			out, done = x.onBody(&extprocv3.HttpBody{Body: []byte(`{"model":"openai/m"}`), EndOfStream: true})
+			require.True(t, done)
+			require.NotEmpty(t, out)
+			require.Nil(t, out[0].GetImmediateResponse())
+			out, done = again(x)
+			assert.Empty(t, out)
+			assert.True(t, done)
+		})
+	}
+}
