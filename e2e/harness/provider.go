@@ -53,9 +53,15 @@ func NewProvider(t T, handler http.HandlerFunc) *Provider {
 // NewTLSProvider serves HTTPS, with HTTP/2 when the client wants it.
 func NewTLSProvider(t T, ca *CA, handler http.HandlerFunc) *Provider {
 	t.Helper()
+	return NewCertificateProvider(t, ca.Certificate(t, "localhost", "127.0.0.1"), handler)
+}
+
+// NewCertificateProvider serves HTTPS with a certificate of the test's choice, which may be a bad one.
+func NewCertificateProvider(t T, cert tls.Certificate, handler http.HandlerFunc) *Provider {
+	t.Helper()
 	p := provider(t, handler)
 	p.EnableHTTP2 = true
-	p.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Certificate(t, "localhost", "127.0.0.1")}}
+	p.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	p.StartTLS()
 	p.URL = p.Server.URL
 	return p
@@ -157,10 +163,21 @@ func NewCA(t T) *CA {
 // Certificate signs one for host names and addresses.
 func (ca *CA) Certificate(t T, hosts ...string) tls.Certificate {
 	t.Helper()
+	return ca.sign(t, time.Now().Add(24*time.Hour), hosts...)
+}
+
+// Expired signs a certificate whose time is over.
+func (ca *CA) Expired(t T, hosts ...string) tls.Certificate {
+	t.Helper()
+	return ca.sign(t, time.Now().Add(-time.Minute), hosts...)
+}
+
+func (ca *CA) sign(t T, until time.Time, hosts ...string) tls.Certificate {
+	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: hosts[0]},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, h := range hosts {
