@@ -31,8 +31,9 @@ func localReplies() *hcmv3.LocalReplyConfig {
 		reply(flags("UC", "UR", "LR", "URX", "UPE"), apierror.UpstreamError, "provider "+theProvider+" broke the connection off before it answered"),
 		reply(flags("UO", "OM"), apierror.Overloaded, "the gateway is overloaded: try again in a moment"),
 		reply(flags("NR", "NC"), apierror.NotFound, "no such endpoint"),
-		reply(status(413), apierror.BodyTooLarge, "the request body is too large (SERVER_MAX_REQUEST_BODY_SIZE)"),
 		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
+		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
+		reply(allOf(status(400), headerMissing(":path")), apierror.InvalidRequest, "the request is not valid HTTP"),
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
 		reply(status(500), apierror.Internal, "internal error of the gateway"),
 	}}
@@ -71,10 +72,13 @@ func compareStatus(op accesslogv3.ComparisonFilter_Op, code uint32) *accesslogv3
 	}}
 }
 
-func headerPresent(name string) *accesslogv3.AccessLogFilter {
+func headerPresent(name string) *accesslogv3.AccessLogFilter { return headerFilter(name, true) }
+func headerMissing(name string) *accesslogv3.AccessLogFilter { return headerFilter(name, false) }
+
+func headerFilter(name string, present bool) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
 		HeaderFilter: &accesslogv3.HeaderFilter{Header: &routev3.HeaderMatcher{
-			Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true},
+			Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: present},
 		}},
 	}}
 }

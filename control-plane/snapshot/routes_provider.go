@@ -71,7 +71,7 @@ func retryPolicy(c config.Client) *routev3.RetryPolicy {
 		RetryOn:    "connect-failure,refused-stream,reset,retriable-headers",
 		NumRetries: u32(uint32(c.MaxRetries)),
 		RetriableHeaders: []*routev3.HeaderMatcher{
-			headerRegex(retryHintHeader, `(429|503)/(-|[0-`+strconv.Itoa(most)+`])`),
+			headerRegex(retryHintHeader, `(429|503)/(-|[0-`+strconv.Itoa(most)+`])?`),
 		},
 		RetryBackOff: &routev3.RetryPolicy_RetryBackOff{
 			BaseInterval: off(100 * time.Millisecond), MaxInterval: off(2 * time.Second),
@@ -87,7 +87,7 @@ func retryPolicy(c config.Client) *routev3.RetryPolicy {
 func withheldHeaders(p config.Provider) []string {
 	out := append(internalHeaders(),
 		"authorization", "x-api-key", "api-key", "proxy-authorization", "cookie",
-		"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+		"forwarded", "x-envoy-external-address", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 	switch p.Auth.Header {
 	case "", "authorization", "x-api-key", "api-key":
 	default:
