@@ -1,0 +1,117 @@
+package resilience
+
+import (
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAProviderThatCannotBeReachedIsA502WithItsName(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	for _, id := range []string{"refused", "nowhere", "stranger", "othername", "expired"} {
+		t.Run(id, func(t *testing.T) {
+			upstreamError(t, g.Chat(t, chat(id+"/m")), http.StatusBadGateway, id)
+			upstreamError(t, g.Do(t, http.MethodGet, "/proxy/"+id+"/v1/files", ""), http.StatusBadGateway, id)
+		})
+	}
+}
+
+func TestAnHTTPSProviderOfAnOwnAuthorityIsCalledOverHTTP2(t *testing.T) {
+	t.Parallel()
+	r := shared(t).Chat(t, chat("secure/m"))
+	assert.Equal(t, http.StatusOK, r.Status)
+	assert.JSONEq(t, `{"ok":true}`, r.String())
+}
+
+func TestAResetBeforeTheAnswerIsTriedAgainAndThenA502(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	always := g.one.on(func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(w) })
+	upstreamError(t, g.Chat(t, chat("one/"+always)), http.StatusBadGateway, "one")
+	assert.Equal(t, 3, g.one.attempts(always), "one try and CLIENT_MAX_RETRIES more")
+
+	twice := g.one.on(func(n int, w http.ResponseWriter, _ *http.Request) {
+		if n <= 2 {
+			hangUp(w)
+			return
+		}
+		answer(w, "third")
+	})
+	r := g.Chat(t, chat("one/"+twice))
+	assert.Equal(t, http.StatusOK, r.Status)
+	assert.JSONEq(t, `{"id":"third"}`, r.String())
+}
+
+func TestAStreamThatBreaksEndsBrokenAndIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	model := g.one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+		event(w, "1")
+		event(w, "2")
+		hangUp(w)
+	})
+	s := start(t, g.Gateway, chatStream("one/"+model))
+	assert.Equal(t, http.StatusOK, s.StatusCode)
+	text, err := s.rest()
+	require.Error(t, err, "a clean end would hide that the answer is not whole")
+	assert.Contains(t, text, "data: 1")
+	assert.Equal(t, 1, g.one.attempts(model))
+}
+
+func TestAnAnswerThatBreaksEndsBrokenAndIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	model := g.one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(w, `{"id":"half`)
+		w.(http.Flusher).Flush()
+		hangUp(w)
+	})
+	s := start(t, g.Gateway, chat("one/"+model))
+	_, err := s.rest()
+	require.Error(t, err)
+	assert.Equal(t, 1, g.one.attempts(model))
+}
+
+// A 200 whose headers were sent is an answer that has begun, even without a byte of its body.
+func TestAResetAfterTheHeadersIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	model := g.one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		hangUp(w)
+	})
+	resp, err := g.Client(t).Post(g.URL+"/v1/chat/completions", "application/json", body(chatStream("one/"+model)))
+	if err == nil { // the headers may have gone out before the reset was seen
+		defer resp.Body.Close()
+		_, err = io.ReadAll(resp.Body)
+	}
+	require.Error(t, err)
+	assert.Equal(t, 1, g.one.attempts(model))
+}
+
+func TestAnErrorOfTheProviderPassesUnchanged(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	const text = `{"error":{"message":"no such thing","type":"weird","n":1.50}}`
+	for _, status := range []int{400, 401, 404, 422, 500, 502, 504} {
+		model := g.one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.Header().Set("X-Ratelimit-Remaining-Tokens", "7")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, text)
+		})
+		r := g.Chat(t, chat("one/"+model))
+		assert.Equal(t, status, r.Status)
+		assert.Equal(t, text, r.String())
+		assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
+		assert.Equal(t, "7", r.Header.Get("X-Ratelimit-Remaining-Tokens"))
+		assert.Equal(t, 1, g.one.attempts(model), "%d is an answer", status)
+	}
+}
