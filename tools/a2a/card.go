@@ -2,6 +2,8 @@ package a2a
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,5 +166,15 @@ func withoutSecurity(raw []byte) ([]byte, error) {
 		}
 		card["skills"] = kept
 	}
-	return json.Marshal(card)
+	return json.Marshal(card) // in one spelling: sorted, without white space
+}
+
+// hashOf tells cards apart, but not the signatures of one card: some agents sign anew for every request.
+func hashOf(raw []byte) string {
+	plain, err := withoutSecurity(raw)
+	if err != nil {
+		plain = raw
+	}
+	sum := sha256.Sum256(plain)
+	return hex.EncodeToString(sum[:8])
 }

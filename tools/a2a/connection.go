@@ -2,8 +2,6 @@ package a2a
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -26,11 +24,6 @@ type connection struct {
 	version   sdk.ProtocolVersion
 	streaming bool
 	tools     []tools.Tool
-}
-
-func hashOf(raw []byte) string {
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8])
 }
 
 // connect makes a connection of a card. It sends nothing.

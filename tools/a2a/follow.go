@@ -61,7 +61,7 @@ func (t *task) take(events iter.Seq2[sdk.Event, error]) error {
 func (t *task) send(ctx context.Context, req *sdk.SendMessageRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, t.c.agent.o.ClientTimeout)
 	defer cancel()
-	req.Config = &sdk.SendMessageConfig{ReturnImmediately: t.c.agent.o.Poll}
+	req.Config = &sdk.SendMessageConfig{ReturnImmediately: t.c.agent.o.Poll && t.given == ""}
 	answer, err := t.c.client.SendMessage(ctx, req)
 	if err != nil {
 		return err
