@@ -46,12 +46,18 @@ func refused(err error) bool {
 	return errors.Is(err, sdk.ErrUnsupportedOperation) || errors.Is(err, sdk.ErrMethodNotFound)
 }
 
+// take reads a stream until the task is settled. When the call goes on with a task, agents begin by showing it as it was:
+// still waiting for the very answer that it has just been given. That is not the end yet.
 func (t *task) take(events iter.Seq2[sdk.Event, error]) error {
+	first := true
 	for event, err := range events {
 		if err != nil {
 			return err
 		}
-		if t.add(event); t.settled() {
+		t.add(event)
+		_, whole := event.(*sdk.Task)
+		asItWas := first && whole && t.given != "" && !t.over()
+		if first = false; t.settled() && !asItWas {
 			return nil
 		}
 	}
