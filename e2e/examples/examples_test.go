@@ -66,8 +66,8 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// files lists the files of the tree with one of the endings, as slash paths from the root, hidden directories and what
-// package managers bring left out.
+// files lists the files of the tree with one of the endings, as slash paths from the root, hidden directories, test
+// data and what package managers bring left out.
 func files(t *testing.T, below string, endings ...string) []string {
 	t.Helper()
 	root := harness.Root()
@@ -78,7 +78,7 @@ func files(t *testing.T, below string, endings ...string) []string {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "bin") {
+			if path != root && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata" || name == "bin") {
 				return filepath.SkipDir
 			}
 			return nil
