@@ -27,6 +27,8 @@ func routes(name string, list []*routev3.Route) *routev3.RouteConfiguration {
 		VirtualHosts: []*routev3.VirtualHost{{Name: name, Domains: []string{"*"}, Routes: list}},
 		// The Host header never decides anything: providers' host names come from the configuration.
 		ValidateClusters: no(),
+		// The answer to an unknown provider lists the known ones; Envoy's own limit of 4 KiB would refuse every route.
+		MaxDirectResponseBodySizeBytes: u32(1 << 20),
 	}
 }
 

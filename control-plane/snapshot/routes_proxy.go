@@ -54,9 +54,10 @@ func proxyRoute(in Input, p config.Provider, why string, headers ...*routev3.Hea
 	return r
 }
 
-// upgradeRoute passes WebSockets on, as providers' realtime APIs use them. They are never retried.
+// upgradeRoute passes WebSockets on, as providers' realtime APIs use them. They are never retried. Only a GET opens one
+// (RFC 6455, 4.1): a POST that asks for an upgrade as well would get its body past the check.
 func upgradeRoute(in Input, p config.Provider) *routev3.Route {
-	r := proxyRoute(in, p, "websocket", headerRegex("upgrade", "(?i)websocket"))
+	r := proxyRoute(in, p, "websocket", headerRegex("upgrade", "(?i)websocket"), method("GET"))
 	r.GetRoute().RetryPolicy = nil
 	r.GetRoute().UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket", Enabled: yes()}}
 	return r
