@@ -122,14 +122,14 @@ func (a *agent) readOnce(ctx context.Context) (err error) {
 	return nil
 }
 
-// found publishes a connection, and says so in the log if that is news.
+// found publishes a connection, and says so in the log if that is news: a card that changes under a running gateway is.
 func (a *agent) found(old *view, conn *connection) {
 	now := time.Now()
 	next := &view{state: StateAvailable, last: conn, since: old.since, seen: now}
 	if old.state != StateAvailable {
 		next.since = now
 	}
-	a.view.Store(next)
+	a.manager.publish(a, next)
 	if old.state == StateAvailable && old.last == conn {
 		return
 	}
@@ -139,7 +139,6 @@ func (a *agent) found(old *view, conn *connection) {
 	if old.state != StateAvailable {
 		a.log.Info("agent available", "protocol", conn.version, "transport", conn.binding, "streaming", conn.streaming, "tools", len(conn.tools))
 	}
-	a.manager.rebuild()
 }
 
 func (a *agent) lost(err error) {
@@ -149,11 +148,10 @@ func (a *agent) lost(err error) {
 	if old.state != StateUnavailable {
 		next.since = time.Now()
 	}
-	a.view.Store(next)
+	a.manager.publish(a, next)
 	if old.state != StateUnavailable || old.problem != problem {
 		a.log.Warn("agent unavailable", "problem", problem)
 	}
-	a.manager.rebuild()
 }
 
 // poke has the agent looked at soon, because a call could not reach it.

@@ -68,12 +68,13 @@ func (c *connection) call(ctx context.Context, skill string, raw json.RawMessage
 	t := newTask(c, sdk.TaskID(args.TaskID))
 	work, stop := context.WithCancel(quiet(context.WithoutCancel(ctx)))
 	work, status := withStatus(work)
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
-		done <- t.follow(work, message(skill, args))
+		defer close(done)
+		err = t.follow(work, message(skill, args)) // read below only once done is closed
 	}()
 	select {
-	case err = <-done:
+	case <-done:
 		stop()
 	case <-ctx.Done():
 		c.agent.manager.later(func() { t.abandon(stop, done) })
@@ -111,19 +112,16 @@ func message(skill string, args arguments) *sdk.SendMessageRequest {
 
 // abandon ends an exchange whose caller has gone, and the task behind it. When the id of the task is not known yet it waits
 // a moment for it, since without it the agent would go on working.
-func (t *task) abandon(stop context.CancelFunc, done <-chan error) {
+func (t *task) abandon(stop context.CancelFunc, done <-chan struct{}) {
 	grace := time.NewTimer(graceForID)
 	defer grace.Stop()
 	select {
 	case <-t.known:
 	case <-done:
-		done = nil
 	case <-grace.C:
 	}
 	stop()
-	if done != nil {
-		<-done
-	}
+	<-done
 	if !t.over() {
 		t.cancel()
 	}

@@ -92,6 +92,14 @@ func TestARedirectToAnotherHostIsNotFollowed(t *testing.T) {
 		}
 	})
 	expect(t, tell(t, m, "a2a_a_x", "hi"), tools.StatusOK, "heard hi")
+
+	// Nor for the card.
+	moved := httptest.NewServer(http.RedirectHandler(other.URL+"/card.json", http.StatusMovedPermanently))
+	defer moved.Close()
+	m = start(t, quick(Endpoint{Name: "moved", URL: moved.URL, Headers: http.Header{"X-Api-Key": {"secret-value"}}}))
+	if s := waitState(t, m, "moved", StateUnavailable); !strings.Contains(s.Error, "another origin") {
+		t.Errorf("error %q", s.Error)
+	}
 	if len(reached) != 0 {
 		t.Errorf("the other host got %v", <-reached)
 	}

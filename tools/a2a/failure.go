@@ -30,7 +30,7 @@ func (a *agent) explain(err error, code int) failure {
 	}
 	words := func(text string) failure { return failure{status: tools.StatusError, text: text} }
 	lost := func(text string) failure { return failure{status: tools.StatusError, text: text, unreachable: true} }
-	for _, own := range []error{errTooLarge, errCard, errNoTransport, errOtherOrigin, errNothing, errStrangID} {
+	for _, own := range []error{errTooLarge, errCard, errNoTransport, errOtherOrigin, errNothing, errStrangeID} {
 		if errors.Is(err, own) {
 			return words(own.Error())
 		}

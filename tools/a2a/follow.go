@@ -10,10 +10,10 @@ import (
 )
 
 var (
-	errAnswer   = errors.New("its answer cannot be understood")
-	errNothing  = errors.New("it ended its answer without saying anything")
-	errStillOn  = errors.New("its task did not end in time and is cancelled")
-	errStrangID = errors.New("its task has an id that cannot be asked for")
+	errAnswer    = errors.New("its answer cannot be understood")
+	errNothing   = errors.New("it ended its answer without saying anything")
+	errStillOn   = errors.New("its task did not end in time and is cancelled")
+	errStrangeID = errors.New("its task has an id that cannot be asked for")
 )
 
 // follow sends the message and stays with what it starts until that ends or waits for somebody: by a stream if the card
@@ -87,7 +87,7 @@ func (t *task) poll(ctx context.Context) error {
 		return errStillOn
 	}
 	if !t.c.validID(string(t.id())) {
-		return errStrangID
+		return errStrangeID
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.PollTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 type Manager struct {
 	agents   []*agent
 	snapshot atomic.Pointer[catalogue]
-	building sync.Mutex
+	views    sync.Mutex // held while the agents' views and the snapshot do not fit each other
 
 	leaving sync.Mutex
 	left    bool // Run waits or has ended: nothing more may be started
@@ -68,10 +68,14 @@ func (m *Manager) Run(ctx context.Context) error {
 // Catalogue is the tools of this moment. A request takes it once and keeps it.
 func (m *Manager) Catalogue() tools.Catalogue { return m.snapshot.Load() }
 
-// rebuild makes a new snapshot of the agents' views.
-func (m *Manager) rebuild() {
-	m.building.Lock()
-	defer m.building.Unlock()
+// publish shows what is now known of an agent, with a new snapshot if that changes the tools.
+func (m *Manager) publish(a *agent, next *view) {
+	m.views.Lock()
+	defer m.views.Unlock()
+	old := a.view.Swap(next)
+	if old.state == next.state && old.last == next.last {
+		return
+	}
 	var up []*connection
 	for _, a := range m.agents {
 		if v := a.view.Load(); v.state == StateAvailable {

@@ -86,7 +86,7 @@ func runAgent(t *testing.T, python, era, binding string, streaming bool) (addres
 	if !streaming {
 		args = append(args, "--no-streaming")
 	}
-	cmd := exec.Command(python, args...) //nolint:gosec // the developer's own Python
+	cmd := exec.Command(python, args...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -32,6 +32,8 @@ type Status struct {
 
 // Agents tells about every agent, in the configured order.
 func (m *Manager) Agents() []Status {
+	m.views.Lock()
+	defer m.views.Unlock()
 	names := map[*connection][]string{}
 	c := m.snapshot.Load()
 	for _, t := range c.tools {
