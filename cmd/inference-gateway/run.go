@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -83,7 +84,11 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		defer admin.Close()
 		if process, err = startEnvoy(stop, g, admin, stdout); err != nil {
 			end()
-			return errors.Join(err, group.Wait())
+			ended := group.Wait()
+			if stop.Err() != nil {
+				return ended // told to stop in the middle of it
+			}
+			return errors.Join(err, ended)
 		}
 		group.Go(func() error { return process.Run(ctx) })
 		if err := g.awaitReady(ctx, stop, admin, stdout); err != nil {
@@ -158,6 +163,9 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 }
 
 func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog io.Writer) (*envoy.Process, error) {
+	if err := portIsFree(g.current.Server.Host, g.current.Server.Port); err != nil {
+		return nil, err
+	}
 	binary, err := envoy.Find(ctx, g.current.Envoy.Path)
 	if err != nil {
 		return nil, err
@@ -170,6 +178,20 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 		Binary: binary, Dir: g.layout.dir, Bootstrap: bootstrap, Admin: admin, Log: g.log, AccessLog: accessLog,
 		Drain: g.current.Server.DrainTimeout, Prefix: snapshot.PublicListener, LogLevel: g.current.General.LogLevel,
 	})
+}
+
+// portIsFree asks the kernel, because Envoy would not: it shares a port with every other Envoy of the same user, and a
+// second gateway would silently take half of the first one's requests. Any other reason Envoy tells itself.
+func portIsFree(host string, port int) error {
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("SERVER_PORT: %s: address already in use", address)
+	}
+	if err == nil {
+		return l.Close()
+	}
+	return nil
 }
 
 // awaitReady waits until Envoy runs the configuration and listens, and says so in one line. It gives up when the

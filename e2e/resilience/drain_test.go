@@ -1,0 +1,65 @@
+package resilience
+
+import (
+	"net"
+	"net/http"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
+)
+
+func TestOpenStreamsFinishWhenTheGatewayIsStopped(t *testing.T) {
+	t.Parallel()
+	one := newScripted(t)
+	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL})
+	letGo := make(chan struct{})
+	model := one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+		event(w, "1")
+		<-letGo
+		event(w, "[DONE]")
+	})
+	var streams []*open
+	for range 5 {
+		s := start(t, g, chatStream("one/"+model))
+		_, err := s.event()
+		require.NoError(t, err)
+		streams = append(streams, s)
+	}
+	g.Signal(t, syscall.SIGTERM)
+	harness.Eventually(t, patience, "new connections are refused", func() bool {
+		c, err := net.Dial("tcp", g.Addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	assert.True(t, g.Running(), "streams are open")
+	close(letGo)
+	for _, s := range streams {
+		text, err := s.rest()
+		require.NoError(t, err)
+		assert.Contains(t, text, "[DONE]")
+	}
+	assert.Zero(t, g.Wait(t, patience))
+}
+
+func TestAStreamThatDoesNotEndDoesNotHoldUpTheStop(t *testing.T) {
+	t.Parallel()
+	one := newScripted(t)
+	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "1s"})
+	model := one.on(func(_ int, w http.ResponseWriter, r *http.Request) {
+		event(w, "1")
+		forever(r)
+	})
+	s := start(t, g, chatStream("one/"+model))
+	_, err := s.event()
+	require.NoError(t, err)
+	g.Signal(t, syscall.SIGTERM)
+	assert.Zero(t, g.Wait(t, patience))
+	_, err = s.rest()
+	require.Error(t, err, "never a clean end")
+}

@@ -1,0 +1,124 @@
+package resilience
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
+)
+
+func TestAKilledEnvoyIsStartedAgainAndRequestsWork(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Env{"SERVER_PORT": harness.FreePort(t)})
+	for range 2 {
+		old := g.EnvoyPID()
+		require.NotZero(t, old)
+		require.NoError(t, syscall.Kill(old, syscall.SIGKILL))
+		client := harness.NewClient(t)
+		harness.Eventually(t, patience, "a chat is answered by another Envoy", func() bool {
+			r, err := g.Try(t, client, http.MethodPost, "/v1/chat/completions", chat("demo/echo"))
+			return err == nil && r.Status == http.StatusBadRequest && g.EnvoyPID() != old // the demo wants messages
+		})
+		harness.Eventually(t, patience, "it is ready", func() bool {
+			r, err := g.Try(t, client, http.MethodGet, "/ready", "")
+			return err == nil && r.Status == http.StatusOK
+		})
+	}
+	assert.Zero(t, g.Stop(t))
+}
+
+func TestAKilledGatewayTakesItsEnvoyAlong(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("only Linux can end Envoy with a killed gateway")
+	}
+	g := harness.Start(t, harness.Env{"SERVER_PORT": harness.FreePort(t)})
+	envoy := g.EnvoyPID()
+	require.NotZero(t, envoy)
+	g.Kill(t)
+	harness.Eventually(t, patience, "nobody listens any more", func() bool {
+		c, err := net.Dial("tcp", g.Addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	harness.Eventually(t, patience, "Envoy has ended", func() bool { return !runs(envoy) })
+}
+
+// runs says whether a process runs; one that has ended and that nobody has asked about does not.
+func runs(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, rest, found := strings.Cut(string(text), ") ")
+	return err == nil && found && !strings.HasPrefix(rest, "Z")
+}
+
+func TestAPortInUseEndsTheStartAtOnce(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	g := harness.Launch(t, harness.Env{"SERVER_PORT": port}, "run")
+	assert.Equal(t, 2, g.Wait(t, patience))
+	assert.Contains(t, strings.ToLower(g.Stderr.String()), "address already in use")
+	assert.Contains(t, g.Stderr.String(), port)
+}
+
+// Envoy shares its ports with other Envoys of the same user: the second gateway would silently take half the requests.
+func TestAPortInUseByAnotherGatewayEndsTheStartAtOnce(t *testing.T) {
+	t.Parallel()
+	first := harness.Start(t, harness.Env{"SERVER_PORT": harness.FreePort(t)})
+	_, port, _ := net.SplitHostPort(first.Addr)
+	second := harness.Launch(t, harness.Env{"SERVER_PORT": port}, "run")
+	assert.Equal(t, 2, second.Wait(t, patience))
+	assert.Contains(t, strings.ToLower(second.Stderr.String()), "address already in use")
+	for range 20 {
+		client := harness.NewClient(t)
+		r, err := first.Try(t, client, http.MethodGet, "/ready", "")
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, r.Status)
+	}
+}
+
+func TestAnAddressThatIsNotThisMachinesIsToldInEnvoysWords(t *testing.T) {
+	t.Parallel()
+	g := harness.Launch(t, harness.Env{"SERVER_HOST": "192.0.2.1", "SERVER_PORT": "8080"}, "run")
+	assert.Equal(t, 2, g.Wait(t, patience))
+	assert.Contains(t, strings.ToLower(g.Stderr.String()), "cannot assign requested address")
+}
+
+func TestAnEnvoyThatIsNotThereEndsTheStartAtOnce(t *testing.T) {
+	t.Parallel()
+	g := harness.Launch(t, harness.Env{"ENVOY_PATH": "/nowhere/envoy"}, "run")
+	assert.Equal(t, 2, g.Wait(t, patience))
+	assert.Contains(t, g.Stderr.String(), "ENVOY_PATH")
+}
+
+func TestABadConfigurationListsEveryProblem(t *testing.T) {
+	t.Parallel()
+	r := harness.Run(t, harness.Env{
+		"SERVER_PORT": "99999", "CLIENT_MAX_RETRIES": "many", "LOG_LEVEL": "loud", "OPENAI_API_URL": "not a url",
+		"PROVIDERS": "mine",
+	}, "run")
+	assert.Equal(t, 1, r.Code)
+	for _, name := range []string{"SERVER_PORT", "CLIENT_MAX_RETRIES", "LOG_LEVEL", "OPENAI_API_URL", "MINE_API_URL"} {
+		assert.Contains(t, r.Stderr, name)
+	}
+}
+
+func TestAStopDuringTheStartIsClean(t *testing.T) {
+	t.Parallel()
+	g := harness.Launch(t, harness.Env{}, "run")
+	harness.Eventually(t, patience, "Envoy has been started", func() bool { return g.EnvoyPID() != 0 || !g.Running() })
+	g.Signal(t, syscall.SIGTERM)
+	assert.Zero(t, g.Wait(t, patience))
+}
