@@ -48,8 +48,9 @@ func notYet(c *config.Config) []config.Warning {
 	if c == nil {
 		return nil
 	}
-	for name, on := range map[string]bool{"MCP_ENABLED": c.MCP.Enabled, "A2A_ENABLED": c.A2A.Enabled, "TELEMETRY_ENABLED": c.Telemetry.Enabled} {
-		if on {
+	on := map[string]bool{"MCP_ENABLED": c.MCP.Enabled, "A2A_ENABLED": c.A2A.Enabled, "TELEMETRY_ENABLED": c.Telemetry.Enabled}
+	for _, name := range sortedKeys(on) {
+		if on[name] {
 			out = append(out, config.Warning{Variable: name, Message: "has no effect in this version yet"})
 		}
 	}

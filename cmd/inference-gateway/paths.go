@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
@@ -63,6 +64,10 @@ func privateDir(c *config.Config, m mode) (dir string, cleanup func(), err error
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
 		return "", nil, fmt.Errorf("%s must be a directory that only its owner may write to (chmod 700)", dir)
 	}
+	// In /tmp anybody can make the directory first, and whoever owns it can put other sockets in place of ours.
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Getuid() {
+		return "", nil, fmt.Errorf("%s belongs to another user: set CONTROL_SOCKET_DIR to a directory of your own", dir)
+	}
 	return dir, func() {}, nil
 }
 
@@ -79,7 +84,10 @@ func listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, os.Chmod(path, 0o600)
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
