@@ -40,3 +40,15 @@ func TestWhatComesAfterTheEndIsIgnored(t *testing.T) {
 		})
 	}
 }
+
+// What is over the limit is counted, not kept.
+func TestATooLargeBodyIsNotHeld(t *testing.T) {
+	x := newExchange(providers.NewDirectory(nil, catalog.ModelFilter{}, 1000))
+	for range 70 {
+		out, done := x.onBody(&extprocv3.HttpBody{Body: make([]byte, 100)})
+		require.Empty(t, out)
+		require.False(t, done)
+		assert.LessOrEqual(t, cap(x.body), 2000)
+	}
+	assert.EqualValues(t, 7000, x.read)
+}
