@@ -46,50 +46,6 @@ func Failure(status, text string) Result {
 	return Result{Text: text, Failed: true, Status: status}
 }
 
-// Join makes one catalogue of several, in their order. Of two tools of the same name the first keeps it; the other gets
-// a name made of its own origin, which is the same in every snapshot that holds both.
-func Join(catalogues ...Catalogue) Catalogue {
-	j := &joined{at: map[string]place{}}
-	for _, c := range catalogues {
-		if c == nil {
-			continue
-		}
-		seen := map[string]bool{} // one catalogue that repeats a name could not tell the two apart when called
-		for _, t := range c.Tools() {
-			if seen[t.Name] {
-				continue
-			}
-			seen[t.Name] = true
-			inner := t.Name
-			t.Name = freeName(t, func(name string) bool { _, taken := j.at[name]; return taken })
-			j.at[t.Name] = place{catalogue: c, name: inner}
-			j.tools = append(j.tools, t)
-		}
-	}
-	return j
-}
-
-type joined struct {
-	tools []Tool
-	at    map[string]place
-}
-
-type place struct {
-	catalogue Catalogue
-	name      string // as that catalogue knows the tool
-}
-
-// Tools gives the caller a list of its own.
-func (j *joined) Tools() []Tool { return append([]Tool(nil), j.tools...) }
-
-func (j *joined) Call(ctx context.Context, name string, arguments json.RawMessage) Result {
-	p, ok := j.at[name]
-	if !ok {
-		return unknownTool(name)
-	}
-	return p.catalogue.Call(ctx, p.name, arguments)
-}
-
 func unknownTool(name string) Result {
 	return Failure(StatusUnknownTool, "there is no tool named "+quoted(name))
 }

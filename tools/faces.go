@@ -1,0 +1,139 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/sse"
+)
+
+// whole is the face of a loop whose client waits for one JSON body: the last turn's.
+type whole struct {
+	*loop
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (f *whole) read(_ context.Context, resp *http.Response) (*turn, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, f.MaxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) > f.MaxAnswer {
+		return nil, errTooLarge
+	}
+	f.status, f.header, f.body = resp.StatusCode, resp.Header, body
+	return f.session.readWhole(body)
+}
+
+func (f *whole) keepAlive() error    { return nil }
+func (f *whole) called(Report) error { return nil }
+
+func (f *whole) finish(t *turn, v verdict) error {
+	if v == limited {
+		f.out.w.Header().Set(LoopHeader, LoopLimit)
+	}
+	return f.out.whole(f.status, f.header, f.session.finishWhole(f.body, t, v))
+}
+
+func (f *whole) fail(e *apierror.Error) { e.Write(f.out.w) }
+
+// streamed is the face of a loop whose client reads events. Its headers are those of the first turn.
+type streamed struct {
+	*loop
+	stream *stream
+}
+
+func (f *streamed) read(ctx context.Context, resp *http.Response) (*turn, error) {
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
+		return nil, apierror.New(apierror.UpstreamError, "the model did not answer with a stream")
+	}
+	if !f.out.started {
+		f.out.start(resp.StatusCode, resp.Header)
+		f.out.w.Header().Del("Content-Length")
+	}
+	var out []byte
+	piece, left := make([]byte, 32<<10), f.MaxAnswer
+	for !f.stream.done {
+		n, readErr := resp.Body.Read(piece)
+		if left -= int64(n); left < 0 {
+			return nil, errTooLarge
+		}
+		var err error
+		out, err = f.stream.feed(out[:0], piece[:n])
+		if err := errors.Join(f.out.write(out), err); err != nil {
+			return nil, err
+		}
+		if errors.Is(readErr, io.EOF) {
+			break
+		}
+		if readErr != nil {
+			return nil, readErr
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	out, t, err := f.stream.endTurn(out[:0])
+	return t, errors.Join(f.out.write(out), err)
+}
+
+// keepAlive tells proxies and clients that the answer is still on its way.
+func (f *streamed) keepAlive() error {
+	return f.out.write(sse.AppendComment(nil, "tools are running"))
+}
+
+// called tells a client that asked. The event is also a chunk of no choices, because clients exist that look at nothing
+// but the data of an event.
+func (f *streamed) called(r Report) error {
+	if !f.out.events {
+		return nil
+	}
+	data, err := compactJSON(struct {
+		Name     string `json:"name"`
+		Status   string `json:"status"`
+		Duration int64  `json:"duration_ms"`
+	}{r.Tool, r.Status, r.Duration.Milliseconds()})
+	if err != nil {
+		return err
+	}
+	return f.out.write(sse.AppendEvent(nil, "tool", f.stream.envelope("tool", []byte(data))))
+}
+
+// finish ends the stream. The header that says why a loop was cut has gone out already, so a comment says it, and an
+// event to clients that asked for events.
+func (f *streamed) finish(t *turn, v verdict) error {
+	reason := t.finish
+	switch {
+	case v == limited:
+		reason = chat.FinishLength
+	case reason == "" && len(t.calls) > 0:
+		reason = chat.FinishToolCalls
+	case reason == "":
+		reason = chat.FinishStop
+	}
+	var out []byte
+	if v == limited {
+		out = sse.AppendComment(out, LoopHeader+": "+LoopLimit)
+		if f.out.events {
+			out = sse.AppendEvent(out, "tool_loop", f.stream.envelope("tool_loop", jsonedit.AppendQuote(nil, LoopLimit)))
+		}
+	}
+	return f.out.force(f.stream.finish(out, reason))
+}
+
+// fail is one error event where the stream has begun, and an ordinary error before.
+func (f *streamed) fail(e *apierror.Error) {
+	if !f.out.started {
+		e.Write(f.out.w)
+		return
+	}
+	_ = f.out.force(sse.AppendData(nil, e.Body())) // when it fails there is nobody to tell
+}

@@ -1,0 +1,82 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+var (
+	errClientGone = errors.New("the client has gone")
+	errTooLarge   = errors.New("the answer is larger than the bound of a tool loop")
+)
+
+// maxCause bounds what is repeated of a provider's error.
+const maxCause = 500
+
+// turnError says what has gone wrong in a turn without the addresses that errors of the network hold.
+func (l *loop) turnError(ctx context.Context, err error) error {
+	var known *apierror.Error
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return apierror.New(apierror.UpstreamTimeout, "the tool loop took longer than it may")
+	case ctx.Err() != nil:
+		return apierror.New(apierror.Unavailable, "the request was cancelled")
+	case errors.Is(err, errProvider), errors.Is(err, errClientGone), errors.As(err, &known):
+		return err
+	case errors.Is(err, errNotAnswer), errors.Is(err, errChunk), errors.Is(err, errCutShort), errors.Is(err, errTooLarge):
+		return apierror.New(apierror.UpstreamError, "%s", err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		return apierror.New(apierror.UpstreamTimeout, "the model did not answer in time")
+	default:
+		return apierror.New(apierror.UpstreamError, "the model could not be reached, or its answer broke off")
+	}
+}
+
+// clientError is the error that the client is told, nil when it has been told or has gone.
+func clientError(err error) *apierror.Error {
+	var known *apierror.Error
+	switch {
+	case err == nil, errors.Is(err, errProvider), errors.Is(err, errClientGone):
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, errTooLarge):
+		return apierror.New(apierror.UpstreamError, "%s", errTooLarge.Error())
+	default:
+		return apierror.New(apierror.Internal, "the tool loop failed")
+	}
+}
+
+// refusal is a provider's error in a later turn: the client asked for none of that request, so it is told what happened.
+func refusal(resp *http.Response) *apierror.Error {
+	cause := http.StatusText(resp.StatusCode)
+	if body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10)); err == nil {
+		if doc, err := jsonedit.Parse(body); err == nil {
+			if e, ok := object(doc, "error"); ok && text(e, "message") != "" {
+				cause = cut(text(e, "message"), maxCause)
+			}
+		}
+	}
+	return apierror.New(apierror.UpstreamError, "the model refused a later turn of the tool loop with status %s: %s",
+		strconv.Itoa(resp.StatusCode), strings.TrimSpace(cause))
+}
+
+// linger is how long the end of an answer is waited for after all of it has come.
+const linger = 250 * time.Millisecond
+
+// hangUp reads what is left, which is mostly nothing, so that the request counts as complete and its connection can be
+// used again.
+func hangUp(body io.ReadCloser) {
+	stop := time.AfterFunc(linger, func() { _ = body.Close() })
+	_, _ = io.Copy(io.Discard, io.LimitReader(body, 64<<10)) // what is left is of no interest
+	stop.Stop()
+	_ = body.Close() // closed is closed
+}

@@ -1,0 +1,271 @@
+package tools
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+// What no honest model reaches, and what keeps the work for one delta small.
+const (
+	maxCalls   = 512
+	maxMembers = 64
+)
+
+// gathering adds the deltas of one turn up to a message and its calls.
+type gathering struct {
+	session *Session
+	members []*member // of the message, as they first came
+	calls   []*slot
+	byIndex map[string]*slot // the call that an index means now
+	sent    int              // calls of the client that deltas have gone out for
+	finish  string
+	usage   []byte
+}
+
+// member is one member of the message: pieces of a text, members of arrays, or a last value.
+type member struct {
+	name  string
+	text  strings.Builder
+	items [][]byte
+	value []byte
+	kind  jsonedit.Kind
+}
+
+// slot is one call in the making. Its deltas are held until it is known whose it is.
+type slot struct {
+	id, kind  string
+	name      strings.Builder
+	arguments strings.Builder
+	extra     []jsonedit.Edit
+	held      [][]byte
+	decided   bool
+	clients   bool
+	out       int // the index that the client sees
+}
+
+// add takes a delta and gives the deltas of calls that go to the client now.
+func (g *gathering) add(delta jsonedit.Doc) (released [][]byte) {
+	for name, v := range delta.All() {
+		switch {
+		case name == "role":
+		case name == "tool_calls":
+			if v.Kind == jsonedit.Array {
+				for _, raw := range elements(v.Raw()) {
+					released = append(released, g.addCall(raw)...)
+				}
+			}
+		case v.Kind != jsonedit.Null:
+			g.member(name).add(v)
+		}
+	}
+	return released
+}
+
+func (g *gathering) member(name string) *member {
+	for _, m := range g.members {
+		if m.name == name {
+			return m
+		}
+	}
+	m := &member{name: name}
+	if len(g.members) < maxMembers {
+		g.members = append(g.members, m)
+	}
+	return m
+}
+
+func (m *member) add(v jsonedit.Value) {
+	if m.kind != 0 && m.kind != v.Kind && (m.kind == jsonedit.Array || v.Kind == jsonedit.Array) {
+		m.toParts()
+	}
+	switch text, _ := v.Text(); {
+	case m.kind == jsonedit.Array && v.Kind == jsonedit.String:
+		m.items = append(m.items, textPart(text))
+	case v.Kind == jsonedit.String:
+		m.kind = v.Kind
+		m.text.WriteString(text)
+	case v.Kind == jsonedit.Array:
+		m.kind = v.Kind
+		m.items = append(m.items, elements(v.Raw())...)
+	default:
+		m.kind, m.value = v.Kind, v.Raw()
+	}
+}
+
+// toParts turns a text into a list: some models begin with thoughts in parts and go on in words, or the other way.
+func (m *member) toParts() {
+	if m.kind == jsonedit.String && m.text.Len() > 0 {
+		m.items = append(m.items, textPart(m.text.String()))
+		m.text.Reset()
+	}
+	m.kind = jsonedit.Array
+}
+
+func textPart(text string) []byte {
+	return append(append([]byte(`{"type":"text","text":`), quote(text)...), '}')
+}
+
+func (m *member) raw() []byte {
+	switch m.kind {
+	case jsonedit.String:
+		return quote(m.text.String())
+	case jsonedit.Array:
+		return arrayOf(m.items...)
+	default:
+		return m.value
+	}
+}
+
+// addCall takes the delta of one call.
+func (g *gathering) addCall(raw []byte) (released [][]byte) {
+	doc, err := jsonedit.Parse(raw)
+	if err != nil {
+		return nil
+	}
+	function, ok := object(doc, "function")
+	custom := false
+	if !ok {
+		function, custom = object(doc, "custom")
+	}
+	c, isNew := g.slotOf(doc, text(function, "name"))
+	if len(g.calls) == maxCalls && isNew {
+		return nil
+	}
+	if isNew { // the calls before it have their names by now
+		released = g.decideAll()
+		g.calls = append(g.calls, c)
+	}
+	c.take(doc, function)
+	if c.decided {
+		if c.clients {
+			released = append(released, reindexed(doc, c.out))
+		}
+		return released
+	}
+	c.held = append(c.held, raw)
+	if c.arguments.Len() > 0 || custom { // a name may come in pieces, but not after the arguments have begun
+		released = append(released, g.decide(c)...)
+	}
+	return released
+}
+
+// slotOf finds the call that a delta is of. Some servers leave the index out, or give every call the same.
+func (g *gathering) slotOf(doc jsonedit.Doc, name string) (c *slot, isNew bool) {
+	id, key := text(doc, "id"), ""
+	if v, ok := present(doc, "index"); ok {
+		key = string(v.Raw())
+	}
+	c = g.byIndex[key]
+	if key == "" && len(g.calls) > 0 {
+		c = g.calls[len(g.calls)-1]
+	}
+	if c != nil && (id == "" || c.id == "" || id == c.id || name == "") {
+		return c, false
+	}
+	if g.byIndex == nil {
+		g.byIndex = map[string]*slot{}
+	}
+	c = &slot{}
+	if len(g.calls) < maxCalls {
+		g.byIndex[key] = c
+	}
+	return c, true
+}
+
+// take adds a delta's members to the call.
+func (c *slot) take(doc, function jsonedit.Doc) {
+	if id := text(doc, "id"); c.id == "" {
+		c.id = id
+	}
+	if kind := text(doc, "type"); c.kind == "" {
+		c.kind = kind
+	}
+	if name := text(function, "name"); name != c.name.String() { // some servers repeat it in every delta
+		if c.arguments.Len() == 0 {
+			c.name.WriteString(name)
+		}
+	}
+	if !c.clients {
+		if v, _ := present(function, "arguments"); v.Kind == jsonedit.Object {
+			c.arguments.Write(v.Raw())
+		} else {
+			piece, _ := v.Text()
+			c.arguments.WriteString(piece)
+		}
+	}
+	for name, v := range doc.All() {
+		switch name {
+		case "index", "id", "type", "function", "custom":
+		default: // such as the signature of a thought, which the provider wants back
+			if v.Kind != jsonedit.Null {
+				c.extra = append(c.extra, jsonedit.Edit{Name: name, Raw: v.Raw()})
+			}
+		}
+	}
+}
+
+// decide says whose call it is, and gives what was held of it if it is the client's.
+func (g *gathering) decide(c *slot) [][]byte {
+	c.decided = true
+	c.clients = g.session.isClients(c.kind, c.name.String())
+	held := c.held
+	c.held = nil
+	if !c.clients {
+		return nil
+	}
+	c.out = g.sent
+	g.sent++
+	for i, raw := range held {
+		doc, _ := jsonedit.Parse(raw)
+		held[i] = reindexed(doc, c.out)
+	}
+	return held
+}
+
+// decideAll decides the calls that are still open.
+func (g *gathering) decideAll() (released [][]byte) {
+	for _, c := range g.calls {
+		if !c.decided {
+			released = append(released, g.decide(c)...)
+		}
+	}
+	return released
+}
+
+func reindexed(doc jsonedit.Doc, index int) []byte {
+	return doc.Insert(nil, "index", strconv.AppendInt(nil, int64(index), 10))
+}
+
+// end is the turn that the deltas add up to.
+func (g *gathering) end() *turn {
+	t := &turn{finish: g.finish, usage: g.usage}
+	var message bytes.Buffer
+	message.WriteString(`{"role":"assistant"`)
+	if m := g.member("content"); m.kind == 0 {
+		m.kind, m.value = jsonedit.Null, null
+	} else if m.kind == jsonedit.String {
+		t.text = m.text.String()
+	}
+	for _, m := range g.members {
+		message.WriteByte(',')
+		message.Write(quote(m.name))
+		message.WriteByte(':')
+		message.Write(m.raw())
+	}
+	message.WriteByte('}')
+	t.message = message.Bytes()
+	for _, c := range g.calls {
+		one := call{Call: chat.Call{ID: c.id, Name: c.name.String(), Arguments: c.arguments.String()}, clients: c.clients}
+		one.raw = chat.AppendCall(nil, one.Call)
+		if len(c.extra) > 0 {
+			doc, _ := jsonedit.Parse(one.raw)
+			one.raw = doc.Apply(nil, c.extra...)
+		}
+		t.calls = append(t.calls, one)
+	}
+	return t
+}

@@ -1,0 +1,52 @@
+package tools
+
+import (
+	"net/http"
+	"strings"
+)
+
+// The headers of a loop.
+const (
+	EventsHeader    = "X-Tool-Events" // a client's wish to be told of each call in its stream
+	LoopHeader      = "X-Tool-Loop"   // in an answer that a bound has ended, with the value LoopLimit
+	LoopLimit       = "limit"
+	BypassMCPHeader = "X-Mcp-Bypass" // on the model's requests, so that no loop begins inside of a loop
+	BypassA2AHeader = "X-A2a-Bypass"
+)
+
+// hopByHop holds for one connection, or for a body that is not this one.
+var hopByHop = []string{
+	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade", "Content-Length", "Content-Encoding",
+}
+
+// modelHeader is what the model's requests carry.
+func modelHeader(client http.Header) http.Header {
+	h := client.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	for _, name := range append([]string{"Accept-Encoding", "Expect", "Host", EventsHeader}, hopByHop...) {
+		h.Del(name)
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Accept-Encoding", "identity") // the loop has to read the answer
+	h.Set(BypassMCPHeader, "true")
+	h.Set(BypassA2AHeader, "true")
+	return h
+}
+
+// copyHeader gives the client what the provider said about its answer.
+func copyHeader(to, from http.Header) {
+	for name, values := range from {
+		to[name] = append([]string(nil), values...)
+	}
+	for _, name := range hopByHop {
+		to.Del(name)
+	}
+}
+
+// wanted reads a switch in a header: any value but nothing and false.
+func wanted(value string) bool {
+	return value != "" && !strings.EqualFold(value, "false")
+}

@@ -1,0 +1,117 @@
+package tools
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+var errNotAnswer = errors.New("the model's answer is not a chat completion")
+
+// readWhole reads an answer that is not streamed.
+func (s *Session) readWhole(body []byte) (*turn, error) {
+	doc, err := jsonedit.Parse(body)
+	if err != nil {
+		return nil, errNotAnswer
+	}
+	t := &turn{}
+	if v, ok := doc.Member("usage"); ok && v.Kind == jsonedit.Object {
+		t.usage = v.Raw()
+	}
+	choice, message, ok := firstMessage(doc)
+	if !ok {
+		return t, nil // not what the loop can read more of; the client may know what it is
+	}
+	t.finish = text(choice, "finish_reason")
+	t.text = text(message, "content")
+	t.message = message.Remove(nil, "tool_calls")
+	calls, _ := array(message, "tool_calls")
+	for _, raw := range elements(calls) {
+		t.calls = append(t.calls, s.readCall(raw))
+	}
+	return t, nil
+}
+
+// firstMessage finds the one choice of an answer and its message.
+func firstMessage(doc jsonedit.Doc) (choice, message jsonedit.Doc, ok bool) {
+	choices, _ := array(doc, "choices")
+	all := elements(choices)
+	if len(all) == 0 {
+		return choice, message, false
+	}
+	choice, err := jsonedit.Parse(all[0])
+	if err != nil {
+		return choice, message, false
+	}
+	message, ok = object(choice, "message")
+	return choice, message, ok
+}
+
+func (s *Session) readCall(raw []byte) call {
+	c := call{raw: raw}
+	doc, err := jsonedit.Parse(raw)
+	if err != nil { // not even an object: it is answered as a tool that is not known
+		c.raw = chat.AppendCall(nil, c.Call)
+		return c
+	}
+	c.ID = text(doc, "id")
+	kind := text(doc, "type")
+	function, ok := object(doc, "function")
+	if !ok {
+		function, _ = object(doc, "custom")
+	}
+	c.Name = text(function, "name")
+	if v, ok := present(function, "arguments"); ok && v.Kind == jsonedit.Object {
+		c.Arguments = string(v.Raw()) // some servers forget to quote it
+	} else {
+		c.Arguments = text(function, "arguments")
+	}
+	c.clients = s.isClients(kind, c.Name)
+	return c
+}
+
+// finishWhole is the client's answer: the provider's last body, edited as little as possible.
+func (s *Session) finishWhole(body []byte, t *turn, v verdict) []byte {
+	doc, err := jsonedit.Parse(body)
+	if err != nil {
+		return body
+	}
+	var edits []jsonedit.Edit
+	if s.followUps > 0 && s.usage != nil {
+		edits = append(edits, jsonedit.Edit{Name: "usage", Raw: s.usage})
+	}
+	if choice, message, ok := firstMessage(doc); ok && len(t.calls) > 0 && v != handOver {
+		choices, _ := array(doc, "choices")
+		choice, _ = jsonedit.Parse(s.finishChoice(choice, message, t, v))
+		edits = append(edits, jsonedit.Edit{Name: "choices", Raw: withElement(choices, 0, choice.Body())})
+	}
+	if len(edits) == 0 {
+		return body
+	}
+	return doc.Apply(nil, edits...)
+}
+
+// finishChoice leaves the client's calls and no other, and at the limit says so.
+func (s *Session) finishChoice(choice, message jsonedit.Doc, t *turn, v verdict) []byte {
+	var calls [][]byte
+	for _, c := range t.calls {
+		if c.clients {
+			calls = append(calls, c.raw)
+		}
+	}
+	edit := jsonedit.Edit{Name: "tool_calls"}
+	if len(calls) > 0 {
+		edit.Raw = arrayOf(calls...)
+	}
+	edits := []jsonedit.Edit{edit}
+	if v == limited {
+		edits = append(edits, jsonedit.Edit{Name: "content", Raw: quote(strings.Join(s.texts, "\n\n"))})
+	}
+	choiceEdits := []jsonedit.Edit{{Name: "message", Raw: message.Apply(nil, edits...)}}
+	if v == limited {
+		choiceEdits = append(choiceEdits, jsonedit.Edit{Name: "finish_reason", Raw: quote(chat.FinishLength)})
+	}
+	return choice.Apply(nil, choiceEdits...)
+}
