@@ -100,11 +100,11 @@ func (d *dialer) open(ctx, life context.Context, kind string, s *strict, opts ..
 		}
 	})
 	stop := context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })
-	ctx, ex := withExchange(ctx)
+	asking, ex := withExchange(ctx)
 	err := c.client.Start(c.life)
 	if err == nil {
 		var init *mcp.InitializeResult
-		if init, err = c.client.Initialize(ctx, d.hello()); err == nil {
+		if init, err = c.client.Initialize(asking, d.hello()); err == nil {
 			c.version = init.ProtocolVersion
 			c.listens = init.Capabilities.Tools != nil && init.Capabilities.Tools.ListChanged
 		}
