@@ -31,6 +31,9 @@ type Options struct {
 	LogLevel  slog.Level
 }
 
+// longestAnswer is more than any stream takes: a reload must not end one.
+const longestAnswer = 24 * time.Hour
+
 // Process keeps one Envoy running.
 type Process struct {
 	opts Options
@@ -38,6 +41,7 @@ type Process struct {
 
 	stop     func() // closes stopping
 	stopping chan struct{}
+	ended    chan struct{} // closed when Run returns
 	started  atomic.Bool
 
 	mu  sync.Mutex
@@ -46,7 +50,7 @@ type Process struct {
 
 // NewProcess writes the bootstrap file. Nothing runs before Run.
 func NewProcess(opts Options) (*Process, error) {
-	p := &Process{opts: opts, path: filepath.Join(opts.Dir, "bootstrap.json"), stopping: make(chan struct{})}
+	p := &Process{opts: opts, path: filepath.Join(opts.Dir, "bootstrap.json"), stopping: make(chan struct{}), ended: make(chan struct{})}
 	p.stop = sync.OnceFunc(func() { close(p.stopping) })
 	if err := os.WriteFile(p.path, opts.Bootstrap, 0o600); err != nil {
 		return nil, fmt.Errorf("envoy: write bootstrap: %w", err)
@@ -59,8 +63,10 @@ func NewProcess(opts Options) (*Process, error) {
 func (p *Process) Started() { p.started.Store(true) }
 
 // Run starts Envoy and, after Started, starts it again with back-off whenever it ends by itself, until Drain or ctx,
-// when the error is nil. Otherwise it says why Envoy could not be started; Envoy's own words are in the log.
+// when the error is nil. Otherwise it says why Envoy could not be started; Envoy's own words are in the log. It is
+// called once.
 func (p *Process) Run(ctx context.Context) error {
+	defer close(p.ended)
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = 200*time.Millisecond, 10*time.Second
 	for {
@@ -76,7 +82,7 @@ func (p *Process) Run(ctx context.Context) error {
 			waits.Reset() // it ran well: this end is news, not the next of a series
 		}
 		wait := waits.NextBackOff()
-		p.opts.Log.Error("envoy: ended by itself, starting it again", "error", err, "wait", wait)
+		p.opts.Log.Error("envoy: ended by itself, starting it again", "error", err, "wait", wait.String())
 		select {
 		case <-ctx.Done():
 			return nil
@@ -94,7 +100,8 @@ func (p *Process) PID() int {
 	return p.pid
 }
 
-// Drain stops listening, waits until no request is under way, at most for the drain time, and ends Envoy.
+// Drain stops listening, waits until no request is under way, at most for the drain time, and ends Envoy. It returns
+// when Run has, or five seconds after the drain time, or when ctx ends.
 func (p *Process) Drain(ctx context.Context) {
 	p.stop()
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Drain+5*time.Second)
@@ -106,6 +113,10 @@ func (p *Process) Drain(ctx context.Context) {
 	}
 	if err := p.opts.Admin.Quit(ctx); err != nil {
 		p.signal(syscall.SIGTERM)
+	}
+	select { // Envoy writes the last lines of its access log on its way out
+	case <-p.ended:
+	case <-ctx.Done():
 	}
 }
 
@@ -170,7 +181,8 @@ func (p *Process) arguments() []string {
 	return []string{
 		"--config-path", p.path,
 		"--disable-hot-restart", // no shared memory: any number of gateways on one machine
-		"--drain-time-s", strconv.Itoa(max(1, int(p.opts.Drain.Seconds()))),
+		// How long a replaced listener's open requests may take after a reload. Stopping does not wait for it: Drain does.
+		"--drain-time-s", strconv.Itoa(int(longestAnswer.Seconds())),
 		"--drain-strategy", "immediate",
 		"--log-format", logFormat,
 		"--log-level", logLevel(p.opts.LogLevel),

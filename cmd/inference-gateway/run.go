@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/envoy"
@@ -128,7 +129,10 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 
 // serve opens the sockets and starts what listens on them.
 func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
-	control := grpc.NewServer()
+	// Envoy pings the control plane to find out whether it is still there (bootstrap), more often than gRPC expects.
+	control := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+		MinTime: 10 * time.Second, PermitWithoutStream: true,
+	}))
 	g.xds.Register(ctx, control)
 	processor := grpc.NewServer(
 		grpc.MaxConcurrentStreams(math.MaxUint32),
@@ -223,6 +227,7 @@ func (g *gateway) awaitReady(ctx, stop context.Context, admin *envoy.Admin, stdo
 
 // reload reads the configuration again and applies it, or says why not and keeps the old one.
 func (g *gateway) reload(ctx context.Context) {
+	was := g.current
 	c, warnings, err := config.Read()
 	for _, w := range warnings {
 		g.log.Warn("configuration: " + w.String())
@@ -237,7 +242,31 @@ func (g *gateway) reload(ctx context.Context) {
 		g.log.Error("the changed configuration is refused, the old one stays", "error", err)
 		return
 	}
+	for _, name := range needRestart(was, c) {
+		g.log.Warn("configuration: " + name + " has changed and takes effect at the next start")
+	}
 	g.log.Info("the changed configuration is in use", "providers", len(c.Ready()))
+}
+
+// needRestart names what has changed but is only read at the start: by Envoy's bootstrap, its command line or the log.
+func needRestart(was, is *config.Config) []string {
+	var out []string
+	for _, v := range []struct {
+		name    string
+		changed bool
+	}{
+		{"SERVER_MAX_CONNECTIONS", was.Server.MaxConnections != is.Server.MaxConnections},
+		{"SERVER_DRAIN_TIMEOUT", was.Server.DrainTimeout != is.Server.DrainTimeout},
+		{"ENVOY_PATH", was.Envoy != is.Envoy},
+		{"CONTROL_SOCKET_DIR", was.Control != is.Control},
+		{"LOG_FORMAT", was.General.LogFormat != is.General.LogFormat},
+		{"GATEWAY_ENV_FILE", was.General.EnvFile != is.General.EnvFile},
+	} {
+		if v.changed {
+			out = append(out, v.name)
+		}
+	}
+	return out
 }
 
 // ollamaAddress is where Ollama listens unless it is told otherwise.

@@ -34,6 +34,7 @@ func localReplies() *hcmv3.LocalReplyConfig {
 		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
 		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
 		reply(allOf(status(400), headerMissing(":path")), apierror.InvalidRequest, "the request is not valid HTTP"),
+		reply(status(504), apierror.UpstreamTimeout, "the answer of provider "+theProvider+" took longer than this gateway allows (SERVER_WRITE_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
 		reply(status(500), apierror.Internal, "internal error of the gateway"),
 	}}
