@@ -167,6 +167,42 @@ func TestReloadThatEnvoyRefusesChangesNothing(t *testing.T) {
 	assert.Equal(t, http.StatusOK, file.g.Chat(t, chat("more/m")).Status)
 }
 
+// A stream may be longer than any drain time: a change of the listener, which any SERVER_ variable and LOG_LEVEL is,
+// must not end it.
+func TestAStreamOutlivesAReload(t *testing.T) {
+	t.Parallel()
+	one := newScripted(t)
+	file := &envFile{path: filepath.Join(t.TempDir(), "env")}
+	env := harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "1s"}
+	file.write(t, env)
+	file.g = harness.Start(t, harness.Env{"GATEWAY_ENV_FILE": file.path})
+	letGo := make(chan struct{})
+	model := one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+		event(w, "1")
+		<-letGo
+		event(w, "[DONE]")
+	})
+	var streams []*open
+	for _, changed := range []harness.Env{
+		env.With("SERVER_READ_TIMEOUT", "20s", "LOG_LEVEL", "warn"),
+		env.With("SERVER_READ_TIMEOUT", "20s", "ONE_API_URL", one.URL+"/v2", "ONE_API_KEY", "sk-x"),
+	} {
+		s := start(t, file.g, chatStream("one/"+model))
+		_, err := s.event()
+		require.NoError(t, err)
+		streams = append(streams, s)
+		file.write(t, changed)      // at LOG_LEVEL=warn nothing is said of it
+		time.Sleep(4 * time.Second) // for the reload, and more than SERVER_DRAIN_TIMEOUT
+	}
+	assert.Contains(t, file.g.Stderr.String(), taken)
+	close(letGo)
+	for _, s := range streams {
+		text, err := s.rest()
+		require.NoError(t, err)
+		assert.Contains(t, text, "[DONE]")
+	}
+}
+
 // load is requests without a pause, plain and streamed, to what stays valid.
 type load struct {
 	stop     atomic.Bool
