@@ -14,31 +14,44 @@ var errTooLarge = errors.New("an answer that is too large")
 type boundedBody struct {
 	io.ReadCloser
 	limit, used int64
+	work        int64 // bytes that mcp-go copies to join the lines of the event, anew for each line
 	events      bool
 	blank       bool // the line being read has no bytes so far
 	ex          *exchange
 	closed      func()
 }
 
+// maxWork bounds, in multiples of the limit, what an event made of very many lines can cost.
+const maxWork = 256
+
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	for _, c := range p[:n] {
-		b.used++
-		if !b.events || c == '\r' {
-			continue
-		}
-		if c == '\n' && b.blank {
-			b.used = 0
-		}
-		b.blank = c == '\n'
-		if b.used > b.limit {
-			break
-		}
-	}
-	if b.used > b.limit {
+	if !b.fits(p[:n]) {
 		return 0, b.ex.refuse(tooLarge(b.limit))
 	}
 	return n, err
+}
+
+func (b *boundedBody) fits(p []byte) bool {
+	if !b.events {
+		b.used += int64(len(p))
+		return b.used <= b.limit
+	}
+	for _, c := range p {
+		switch b.used++; {
+		case c == '\r':
+			continue
+		case c == '\n' && b.blank:
+			b.used, b.work = 0, 0
+		case c == '\n':
+			b.work += b.used
+		}
+		b.blank = c == '\n'
+		if b.used > b.limit || b.work > maxWork*b.limit {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *boundedBody) Close() error {

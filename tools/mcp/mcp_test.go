@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func quick(servers ...Server) Options {
 	return Options{
 		Servers: servers, CallTimeout: 5 * time.Second, ClientTimeout: 2 * time.Second, MaxRetries: 1,
-		InitialBackoff: 10 * time.Millisecond, RetryInterval: 20 * time.Millisecond, Reconnect: true, ReconnectInterval: 30 * time.Millisecond,
+		InitialBackoff: 10 * time.Millisecond, RetryInterval: 20 * time.Millisecond, Reconnect: true, ReconnectInterval: 30 * time.Millisecond, QuietTime: 20 * time.Millisecond,
 	}
 }
 

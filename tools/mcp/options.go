@@ -23,6 +23,7 @@ type Options struct {
 	Polling         bool // ask for the tools again and again, which is also the health check
 	PollingInterval time.Duration
 	PollingTimeout  time.Duration
+	QuietTime       time.Duration // least pause between two lists that a server asks for: it cannot keep the gateway busy; 1s
 
 	Limits  Limits
 	Logger  *slog.Logger
@@ -54,6 +55,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.ReconnectInterval, 30*time.Second)
 	fill(&o.PollingInterval, 30*time.Second)
 	fill(&o.PollingTimeout, 5*time.Second)
+	fill(&o.QuietTime, time.Second)
 	fill(&o.Limits.Body, 8<<20)
 	fill(&o.Limits.Pages, 50)
 	fill(&o.Limits.Tools, 512)

@@ -20,9 +20,6 @@ const (
 	statusStopped     = "stopped"
 )
 
-// quietTime is the least pause between two lists that a server asked for: it cannot keep the gateway busy.
-const quietTime = time.Second
-
 // server is one tool server: its goroutine (run) connects, lists and watches; everyone else reads state.
 type server struct {
 	name    string
@@ -148,7 +145,7 @@ func (s *server) tend(ctx context.Context, conn *connection) {
 		case <-conn.lost:
 			return
 		case <-conn.nudge:
-			pause(conn.life, time.Until(s.current().lastSeen.Add(quietTime)))
+			pause(conn.life, time.Until(s.current().lastSeen.Add(s.opts.QuietTime)))
 		case <-poll:
 			if conn.busy() {
 				continue // a server that runs one thing at a time is not ill
