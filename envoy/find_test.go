@@ -15,7 +15,7 @@ const fits = "envoy  version: 9a1f0f9e2bb5a3be1a3c9a3e7b53a1b2c3d4e5f6/1.40.0/Cl
 func stub(t *testing.T, dir, script string, mode os.FileMode) string {
 	t.Helper()
 	path := filepath.Join(dir, "envoy")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), mode)) //nolint:gosec // it must be executable
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), mode))
 	return path
 }
 
@@ -72,7 +72,7 @@ func TestFindPrefersTheOneOnPathWhenItsVersionFits(t *testing.T) {
 	stub(t, onPath, "echo 'envoy  version: 1234abcd/1.41.0/Clean/RELEASE/BoringSSL'", 0o700)
 	got, err = Find(t.Context(), "")
 	require.NoError(t, err)
-	assert.Equal(t, real(t, copied), real(t, got), "else the installed copy")
+	assert.Equal(t, resolved(t, copied), resolved(t, got), "else the installed copy")
 }
 
 func TestFindSaysWhatItTriedAndWhatToDo(t *testing.T) {
@@ -85,7 +85,7 @@ func TestFindSaysWhatItTriedAndWhatToDo(t *testing.T) {
 	assert.ErrorContains(t, err, "is Envoy 1.30.1")
 }
 
-func real(t *testing.T, path string) string {
+func resolved(t *testing.T, path string) string {
 	t.Helper()
 	out, err := filepath.EvalSymlinks(path)
 	require.NoError(t, err)

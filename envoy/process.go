@@ -34,9 +34,6 @@ type Options struct {
 // longestAnswer is more than any stream takes: a reload must not end one.
 const longestAnswer = 24 * time.Hour
 
-// longestAnswer is more than any stream takes: a reload must not end one.
-const longestAnswer = 24 * time.Hour
-
 // Process keeps one Envoy running.
 type Process struct {
 	opts Options
