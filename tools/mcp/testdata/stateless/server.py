@@ -1,12 +1,14 @@
-"""A real MCP server of the stateless era, for tests: listens on 127.0.0.1 and prints its port."""
+"""A real MCP server, for tests: stateless at /mcp or, when told "sse", legacy at /sse. Prints its port on 127.0.0.1."""
 
 import asyncio
 import socket
+import sys
 
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
-server = MCPServer("stateless")
+legacy = "sse" in sys.argv
+server = MCPServer("legacy" if legacy else "stateless")
 
 
 @server.tool()
@@ -42,11 +44,11 @@ async def grow(ctx: Context) -> str:
         return "grown"
 
     server.add_tool(grown)
-    await ctx.session.send_tool_list_changed()
+    await (ctx.session.send_tool_list_changed() if legacy else ctx.notify_tools_changed())
     return "done"
 
 
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
-app = server.streamable_http_app(stateless_http=True)
+app = server.sse_app() if legacy else server.streamable_http_app(stateless_http=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
