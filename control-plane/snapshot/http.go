@@ -25,6 +25,9 @@ func publicHTTP(in Input) *hcmv3.HttpConnectionManager {
 		MaxStreamDuration:            duration(in.Config.Server.WriteTimeout),
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 	}
+	// Without it Envoy closes the connection after every 400 that is not a provider's, ext_proc's among them. What is
+	// wrong in the framing itself ends the connection all the same.
+	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{OverrideStreamErrorOnInvalidHttpMessage: yes()}
 	m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket", Enabled: no()}}
 	return m
 }

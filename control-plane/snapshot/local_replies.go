@@ -34,6 +34,12 @@ func localReplies() *hcmv3.LocalReplyConfig {
 		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
 		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
 		reply(allOf(status(400), headerMissing(":path")), apierror.InvalidRequest, "the request is not valid HTTP"),
+		reply(allOf(status(400), headerMissing(":authority")), apierror.InvalidRequest, "the request has no Host header"),
+		reply(status(431), apierror.HeadersTooLarge, "the request's headers are too many or too large"),
+		reply(status(501), apierror.InvalidRequest, "the request's transfer-encoding is not supported"),
+		// A refused upgrade is seen by no route: every other 403 has its own body.
+		reply(allOf(status(403), headerPresent("upgrade"), matches(headerRegex("connection", "(?i).*upgrade.*"))), apierror.InvalidRequest,
+			"this cannot be upgraded: WebSockets are opened by GET /proxy/{provider}/{path}"),
 		reply(status(504), apierror.UpstreamTimeout, "the answer of provider "+theProvider+" took longer than this gateway allows (SERVER_WRITE_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
 		reply(status(500), apierror.Internal, "internal error of the gateway"),
@@ -77,10 +83,15 @@ func headerPresent(name string) *accesslogv3.AccessLogFilter { return headerFilt
 func headerMissing(name string) *accesslogv3.AccessLogFilter { return headerFilter(name, false) }
 
 func headerFilter(name string, present bool) *accesslogv3.AccessLogFilter {
+	return matches(&routev3.HeaderMatcher{
+		Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: present},
+	})
+}
+
+// matches looks at a header of the request.
+func matches(m *routev3.HeaderMatcher) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
-		HeaderFilter: &accesslogv3.HeaderFilter{Header: &routev3.HeaderMatcher{
-			Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: present},
-		}},
+		HeaderFilter: &accesslogv3.HeaderFilter{Header: m},
 	}}
 }
 

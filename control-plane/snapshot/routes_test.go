@@ -189,7 +189,7 @@ func TestDirectResponsesAreErrorsOfTheTable(t *testing.T) {
 func TestLocalReplies(t *testing.T) {
 	want := map[string]uint32{
 		"request_timeout": 408, "unavailable": 503, "upstream_timeout": 504, "upstream_error": 502, "overloaded": 503,
-		"not_found": 404, "invalid_request": 400, "internal_error": 500,
+		"not_found": 404, "invalid_request": 400, "headers_too_large": 431, "internal_error": 500,
 	}
 	seen := map[string]bool{}
 	for _, m := range localReplies().GetMappers() {

@@ -161,6 +161,9 @@ func TestARequestHasOneMeaning(t *testing.T) {
 			if r != nil && r.Status == http.StatusOK && name != "a folded header" {
 				t.Errorf("it passed, and the provider got %v", w.own.Requests())
 			}
+			if r != nil && c.Receive("GET") != nil {
+				t.Error("what follows was answered")
+			}
 			untouched(t, w.bare)
 		})
 	}

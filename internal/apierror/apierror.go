@@ -16,6 +16,7 @@ type Kind string
 const (
 	InvalidRequest   Kind = "invalid_request"
 	BodyTooLarge     Kind = "body_too_large"
+	HeadersTooLarge  Kind = "headers_too_large"
 	ModelNotAllowed  Kind = "model_not_allowed"
 	UnknownProvider  Kind = "unknown_provider"
 	ProviderNotReady Kind = "provider_not_configured"
@@ -44,6 +45,7 @@ type row struct {
 var table = map[Kind]row{
 	InvalidRequest:   {http.StatusBadRequest, "invalid_request_error", "invalid_request"},
 	BodyTooLarge:     {http.StatusRequestEntityTooLarge, "invalid_request_error", "request_too_large"},
+	HeadersTooLarge:  {http.StatusRequestHeaderFieldsTooLarge, "invalid_request_error", "headers_too_large"},
 	ModelNotAllowed:  {http.StatusForbidden, "model_not_allowed", "model_not_allowed"},
 	UnknownProvider:  {http.StatusBadRequest, "invalid_request_error", "unknown_provider"},
 	ProviderNotReady: {http.StatusBadRequest, "invalid_request_error", "provider_not_configured"},

@@ -47,6 +47,7 @@ func TestEveryKindHasARow(t *testing.T) {
 func TestStatusTypeAndCode(t *testing.T) {
 	want := map[apierror.Kind]string{
 		apierror.InvalidRequest:   "400 invalid_request_error invalid_request",
+		apierror.HeadersTooLarge:  "431 invalid_request_error headers_too_large",
 		apierror.BodyTooLarge:     "413 invalid_request_error request_too_large",
 		apierror.ModelNotAllowed:  "403 model_not_allowed model_not_allowed",
 		apierror.UnknownProvider:  "400 invalid_request_error unknown_provider",
