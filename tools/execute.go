@@ -27,7 +27,7 @@ func (l *loop) execute(ctx context.Context, t *turn) ([]Result, error) {
 	defer cancel()
 	l.calls += min(len(t.calls), mostCalls)
 
-	ended := make(chan outcome, len(t.calls)) // nobody has to wait for a loop that has given up
+	ended := make(chan outcome, len(t.calls)) // no call has to wait for the loop to listen
 	slots := make(chan struct{}, l.Parallel)
 	for i, c := range t.calls {
 		go func() { ended <- l.runSoon(ctx, slots, i, c) }()
@@ -35,7 +35,8 @@ func (l *loop) execute(ctx context.Context, t *turn) ([]Result, error) {
 	ticks, stop := l.Ticks(l.KeepAlive)
 	defer stop()
 	results := make([]Result, len(t.calls))
-	for left := len(t.calls); left > 0; {
+	left := len(t.calls)
+	for left > 0 {
 		var err error
 		select {
 		case o := <-ended:
@@ -48,6 +49,10 @@ func (l *loop) execute(ctx context.Context, t *turn) ([]Result, error) {
 			err = l.turnError(ctx, ctx.Err())
 		}
 		if err != nil {
+			cancel()
+			for ; left > 0; left-- { // each has an end, at the latest a grace from now
+				<-ended
+			}
 			return nil, err
 		}
 	}
@@ -59,16 +64,12 @@ func (l *loop) execute(ctx context.Context, t *turn) ([]Result, error) {
 
 // runSoon runs a call when its turn has come.
 func (l *loop) runSoon(ctx context.Context, slots chan struct{}, index int, c call) outcome {
-	name := l.session.injected[c.Name]
-	switch resolved, _, failure := l.session.resolve(c.Name, c.Arguments); {
-	case name == toGet, failure != nil && name == toExecute:
-		name = c.Name
-	case name == "":
-		name = cut(c.Name, maxName)
-	default:
-		name = resolved
+	o := outcome{index: index, report: Report{Tool: cut(c.Name, maxName)}}
+	if l.session.injected[c.Name] == toExecute {
+		if name, _, failure := l.session.resolve(c.Name, c.Arguments); failure == nil {
+			o.report.Tool = name
+		}
 	}
-	o := outcome{index: index, report: Report{Tool: name}}
 	select {
 	case slots <- struct{}{}:
 		defer func() { <-slots }()

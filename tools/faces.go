@@ -57,7 +57,6 @@ func (f *streamed) read(ctx context.Context, resp *http.Response) (*turn, error)
 	}
 	if !f.out.started {
 		f.out.start(resp.StatusCode, resp.Header)
-		f.out.w.Header().Del("Content-Length")
 	}
 	var out []byte
 	piece, left := make([]byte, 32<<10), f.MaxAnswer

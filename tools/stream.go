@@ -68,6 +68,7 @@ func (st *stream) endTurn(dst []byte) ([]byte, *turn, error) {
 
 // finish appends what ends the client's stream.
 func (st *stream) finish(dst []byte, reason string) []byte {
+	dst = st.sendEarly(dst)
 	dst = st.send(dst, st.pattern(st.finishChunk, []byte("{}"), quote(reason)))
 	if usage := st.session.usage; st.session.asksUsage && usage != nil {
 		doc, err := jsonedit.Parse(st.usageChunk)
@@ -185,6 +186,10 @@ func (st *stream) identify(dst []byte, chunk jsonedit.Doc) []byte {
 			st.identity = append(st.identity, jsonedit.Edit{Name: name, Raw: v.Raw()})
 		}
 	}
+	return st.sendEarly(dst)
+}
+
+func (st *stream) sendEarly(dst []byte) []byte {
 	for _, waited := range st.early {
 		dst = st.send(dst, waited)
 	}
