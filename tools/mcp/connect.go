@@ -58,7 +58,7 @@ func (d *dialer) stateless(ctx, life context.Context) (*connection, error) {
 		return nil, err
 	}
 	s := &strict{HTTPConnection: t, modern: true}
-	c, err := d.open(ctx, life, kindHTTP, s, client.WithDiscoverTimeout(min(probeTime, d.timeout)))
+	c, err := d.open(ctx, life, kindHTTP, s, client.WithDiscoverTimeout(min(probeTime, d.timeout/3)))
 	if err != nil && s.refused != nil {
 		err = s.refused // what came after is our own refusal to go on
 	}
@@ -68,11 +68,11 @@ func (d *dialer) stateless(ctx, life context.Context) (*connection, error) {
 func (d *dialer) session(ctx, life context.Context) (*connection, error) {
 	g := newGate()
 	t, err := transport.NewStreamableHTTP(d.target.URL, transport.WithHTTPBasicClient(d.wire(g).httpClient()), transport.WithHTTPLogger(silent),
-		transport.WithContinuousListening())
+		transport.WithContinuousListening()) //nolint:staticcheck // deprecated with the era that it is for
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.open(ctx, life, kindHTTP, &strict{HTTPConnection: t}, client.WithLegacyProtocolOnly())
+	c, err := d.open(ctx, life, kindHTTP, &strict{HTTPConnection: t}, client.WithProtocolVersion(mcp.LATEST_LEGACY_PROTOCOL_VERSION))
 	g.decide(err == nil && c.listens)
 	return c, err
 }
@@ -83,7 +83,7 @@ func (d *dialer) sse(ctx, life context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.open(ctx, life, kindSSE, &strict{HTTPConnection: t, distinct: true}, client.WithLegacyProtocolOnly())
+	return d.open(ctx, life, kindSSE, &strict{HTTPConnection: t, distinct: true}, client.WithProtocolVersion(mcp.LATEST_LEGACY_PROTOCOL_VERSION))
 }
 
 // open shakes hands. Start gets the connection's life and not the deadline of this: streams live on it.

@@ -35,6 +35,59 @@ func TestAnEmptyDiscoveryIsNotModern(t *testing.T) {
 	}
 }
 
+func TestADiscoveryWithoutAnswer(t *testing.T) {
+	f := newFake(t, false, tool("echo"))
+	f.hook = func(_ http.ResponseWriter, r *http.Request, m message) bool {
+		if m.Method == "server/discover" {
+			<-r.Context().Done()
+		}
+		return false
+	}
+	opts := quick(Server{Name: "one", URL: f.url()})
+	opts.ClientTimeout = 600 * time.Millisecond
+	m := start(t, opts)
+	assert.Equal(t, []string{"mcp_one_echo"}, names(m.Catalogue()))
+}
+
+// A server that cannot keep its stream is not asked for it every second, nor one at all that has nothing to say there.
+func TestTheStreamIsNotAskedForInVain(t *testing.T) {
+	streams := func(f *fake) int {
+		n := 0
+		for _, m := range f.heard("") {
+			if m.verb == http.MethodGet {
+				n++
+			}
+		}
+		return n
+	}
+	failing, silent := newFake(t, false, tool("echo")), newFake(t, false, tool("echo"))
+	failing.hook = func(w http.ResponseWriter, r *http.Request, _ message) bool {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		return r.Method == http.MethodGet
+	}
+	silent.hook = func(w http.ResponseWriter, _ *http.Request, m message) bool {
+		if m.Method == "initialize" {
+			reply(w, m, `{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"fake","version":"1"}}`)
+		}
+		return m.Method == "initialize"
+	}
+	silent.sessions[""] = true // it has none
+	m := start(t, quick(Server{Name: "failing", URL: failing.url()}, Server{Name: "silent", URL: silent.url()}))
+	assert.Len(t, m.Catalogue().Tools(), 2)
+	eventually(t, "the failing one is asked", func() bool { return streams(failing) == 1 })
+	assert.Zero(t, streams(silent))
+
+	g := newGate()
+	var pauses []time.Duration
+	for range 9 {
+		pauses = append(pauses, g.wait())
+	}
+	s := time.Second
+	assert.Equal(t, []time.Duration{0, s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s}, pauses)
+}
+
 // Servers forget sessions: with the 404 of the specification, or with what the TypeScript SDK's examples say.
 func TestAForgottenSessionIsRenewedOnce(t *testing.T) {
 	for _, name := range []string{"404", "400"} {

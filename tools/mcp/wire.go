@@ -44,6 +44,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(ctx)
 	for name, values := range w.headers {
+		name = http.CanonicalHeaderKey(name)
 		req.Header[name] = values
 		if name == "Host" {
 			req.Host = values[0]
