@@ -95,7 +95,7 @@ func multipartModels(body []byte, boundary string) ([]string, *apierror.Error) {
 	var models []string
 	for reader := multipart.NewReader(bytes.NewReader(body), boundary); ; {
 		part, err := reader.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // a wrapped one says that the last boundary is missing
 			return models, nil
 		}
 		// A part without a name that can be read for certain might be the model to a reader that is less strict.
