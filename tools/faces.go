@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
-	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/sse"
 )
@@ -109,15 +108,6 @@ func (f *streamed) called(r Report) error {
 // finish ends the stream. The header that says why a loop was cut has gone out already, so a comment says it, and an
 // event to clients that asked for events.
 func (f *streamed) finish(t *turn, v verdict) error {
-	reason := t.finish
-	switch {
-	case v == limited:
-		reason = chat.FinishLength
-	case reason == "" && len(t.calls) > 0:
-		reason = chat.FinishToolCalls
-	case reason == "":
-		reason = chat.FinishStop
-	}
 	var out []byte
 	if v == limited {
 		out = sse.AppendComment(out, LoopHeader+": "+LoopLimit)
@@ -125,7 +115,7 @@ func (f *streamed) finish(t *turn, v verdict) error {
 			out = sse.AppendEvent(out, "tool_loop", f.stream.envelope("tool_loop", jsonedit.AppendQuote(nil, LoopLimit)))
 		}
 	}
-	return f.out.force(f.stream.finish(out, reason))
+	return f.out.force(f.stream.finish(out, t.reason(v)))
 }
 
 // fail is one error event where the stream has begun, and an ordinary error before.

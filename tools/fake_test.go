@@ -200,20 +200,22 @@ func (s *setup) sent() []asked {
 	return append([]asked(nil), s.requests...)
 }
 
+type said struct {
+	Role      string
+	Content   any
+	ToolCalls []struct {
+		Index    int
+		Function struct{ Name, Arguments any }
+	} `json:"tool_calls"`
+}
+
 type wire struct {
 	ID      string
 	Usage   map[string]any
 	Error   any
 	Choices []struct {
-		Message, Delta struct {
-			Role      string
-			Content   *string
-			ToolCalls []struct {
-				Index    int
-				Function struct{ Name, Arguments string }
-			} `json:"tool_calls"`
-		}
-		FinishReason string `json:"finish_reason"`
+		Message, Delta said
+		FinishReason   string `json:"finish_reason"`
 	}
 }
 
@@ -233,31 +235,28 @@ func (c *completion) take(t *testing.T, data string) {
 		c.usage = w.Usage
 	}
 	for _, choice := range w.Choices {
-		for _, m := range []struct {
-			Role      string
-			Content   *string
-			ToolCalls []struct {
-				Index    int
-				Function struct{ Name, Arguments string }
-			} `json:"tool_calls"`
-		}{choice.Message, choice.Delta} {
-			if m.Role != "" {
-				c.roles++
-			}
-			if m.Content != nil {
-				c.content += *m.Content
-			}
-			for i, call := range m.ToolCalls {
-				at := max(call.Index, i)
-				for len(c.calls) <= at {
-					c.calls = append(c.calls, "")
-				}
-				c.calls[at] += call.Function.Name + call.Function.Arguments
-			}
-		}
+		c.add(choice.Message)
+		c.add(choice.Delta)
 		if choice.FinishReason != "" {
 			c.finishes = append(c.finishes, choice.FinishReason)
 		}
+	}
+}
+
+func (c *completion) add(s said) {
+	if s.Role != "" {
+		c.roles++
+	}
+	text, _ := s.Content.(string)
+	c.content += text
+	for i, call := range s.ToolCalls {
+		at := max(call.Index, i)
+		for len(c.calls) <= at {
+			c.calls = append(c.calls, "")
+		}
+		name, _ := call.Function.Name.(string)
+		arguments, _ := call.Function.Arguments.(string)
+		c.calls[at] += name + arguments
 	}
 }
 

@@ -52,11 +52,11 @@ func (st *stream) endTurn(dst []byte) ([]byte, *turn, error) {
 		dst, err = st.event(dst, e)
 		return err
 	})
+	if errors.Is(err, errChunk) || err == nil && !st.done && st.turn.finish == "" { // half a chunk is no chunk
+		err = errCutShort
+	}
 	if err != nil {
 		return dst, nil, err
-	}
-	if !st.done && st.turn.finish == "" {
-		return dst, nil, errCutShort
 	}
 	for _, delta := range st.turn.decideAll() {
 		dst = st.send(dst, st.pattern(nil, callsDelta(delta), null))

@@ -84,6 +84,20 @@ func (s *Session) repeats(t *turn) bool {
 	return s.sameCalls >= sameTurns
 }
 
+// reason is the finish_reason that ends a client's stream: the provider's, where it gave one and the loop was not cut.
+func (t *turn) reason(v verdict) string {
+	switch {
+	case v == limited:
+		return chat.FinishLength
+	case t.finish != "":
+		return t.finish
+	case len(t.calls) > 0:
+		return chat.FinishToolCalls
+	default:
+		return chat.FinishStop
+	}
+}
+
 // isClients says whose call it is. Calls of another kind than function can only be answers to the client's own tools.
 func (s *Session) isClients(kind, name string) bool {
 	return kind != "" && kind != "function" || s.clientTools[name]
