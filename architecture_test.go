@@ -37,6 +37,7 @@ var arrows = []struct {
 	{"internal/telemetry", nil},
 	{"internal/config", []string{"providers/catalog"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
+	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
 	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
 
 	{"envoy", []string{"internal/config", "internal/telemetry"}},

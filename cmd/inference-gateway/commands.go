@@ -48,11 +48,8 @@ func notYet(c *config.Config) []config.Warning {
 	if c == nil {
 		return nil
 	}
-	on := map[string]bool{"MCP_ENABLED": c.MCP.Enabled, "A2A_ENABLED": c.A2A.Enabled, "TELEMETRY_ENABLED": c.Telemetry.Enabled}
-	for _, name := range sortedKeys(on) {
-		if on[name] {
-			out = append(out, config.Warning{Variable: name, Message: "has no effect in this version yet"})
-		}
+	if c.Telemetry.Enabled {
+		out = append(out, config.Warning{Variable: "TELEMETRY_ENABLED", Message: "has no effect in this version yet"})
 	}
 	return out
 }

@@ -33,6 +33,8 @@ type gateway struct {
 	xds     *xds.Server
 	extproc *extproc.Server
 	api     *api.Server
+	tools   toolset
+	loop    http.Handler
 	log     *slog.Logger
 	level   *slog.LevelVar
 
@@ -41,12 +43,17 @@ type gateway struct {
 	running  *cachev3.Snapshot // what Envoy was given for it
 }
 
-func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelVar) *gateway {
-	g := &gateway{layout: l, log: log, level: level}
+func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelVar) (*gateway, error) {
+	t, err := newToolset(c, log)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{layout: l, tools: t, log: log, level: level}
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
 	g.api = api.New(api.Options{Client: loopbackClient(l.snapshot.Loopback), Ready: g.notReady, Log: log})
-	return g
+	g.loop = t.handler(g, c)
+	return g, nil
 }
 
 // first gives the first configuration to everyone, before Envoy is there.
@@ -55,7 +62,7 @@ func (g *gateway) first(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	g.api.Update(apiState(c))
+	g.api.Update(g.apiState(c))
 	g.current, g.running = c, s
 	return g.xds.Push(ctx, s)
 }
@@ -82,7 +89,7 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 		g.log.Warn("the new configuration is set, but no Envoy has confirmed it yet", "error", err)
 	}
 	g.extproc.Update(next)
-	g.api.Update(apiState(c))
+	g.api.Update(g.apiState(c))
 	g.level.Set(c.General.LogLevel)
 	g.current, g.running = c, s
 	return nil
@@ -128,8 +135,9 @@ func filter(c *config.Config) catalog.ModelFilter {
 }
 
 // apiState is the configuration as the API sees it.
-func apiState(c *config.Config) api.State {
+func (g *gateway) apiState(c *config.Config) api.State {
 	s := api.State{Filter: filter(c)}
+	s.Tools, s.Agents = g.tools.pages(c)
 	for _, p := range c.Providers {
 		key := sha256.Sum256([]byte(p.Key.Reveal()))
 		s.Providers = append(s.Providers, api.Provider{
@@ -143,14 +151,21 @@ func apiState(c *config.Config) api.State {
 
 // loopbackClient reaches Envoy's loopback listener, whatever host a URL names.
 func loopbackClient(path string) *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: loopbackTransport(path, false)}
+}
+
+// loopbackTransport keeps enough connections for as many loops as there may be. raw leaves compressed answers as they
+// are, for callers that pass them on.
+func loopbackTransport(path string, raw bool) *http.Transport {
+	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", path)
 		},
-		MaxIdleConnsPerHost: 32,
+		MaxIdleConnsPerHost: 1024,
 		IdleConnTimeout:     30 * time.Second,
-	}}
+		DisableCompression:  raw,
+	}
 }
 
 // announcement is the one line that says that the gateway is there.
@@ -163,5 +178,20 @@ func announcement(c *config.Config, address string) string {
 	for _, p := range c.Ready() {
 		ids += " " + p.ID
 	}
-	return fmt.Sprintf("inference-gateway %s is ready: %s://%s/v1 · providers:%s", version, scheme, address, ids)
+	line := fmt.Sprintf("inference-gateway %s is ready: %s://%s/v1 · providers:%s", version, scheme, address, ids)
+	if c.MCP.Enabled && len(c.MCP.Servers) > 0 {
+		line += " · tool servers:" + names(c.MCP.Servers)
+	}
+	if c.A2A.Enabled && len(c.A2A.Agents) > 0 {
+		line += " · agents:" + names(c.A2A.Agents)
+	}
+	return line
+}
+
+func names(list []config.NamedURL) string {
+	out := ""
+	for _, s := range list {
+		out += " " + s.Name
+	}
+	return out
 }

@@ -159,7 +159,7 @@ func TestDirectory(t *testing.T) {
 // The API's view carries no key, only what tells two keys apart.
 func TestAPIState(t *testing.T) {
 	fingerprint := func(key string) string {
-		for _, p := range apiState(loaded(t, map[string]string{"OPENAI_API_KEY": key})).Providers {
+		for _, p := range (&gateway{}).apiState(loaded(t, map[string]string{"OPENAI_API_KEY": key})).Providers {
 			if p.ID == "openai" {
 				assert.True(t, p.Ready)
 				return p.Fingerprint

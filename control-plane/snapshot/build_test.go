@@ -75,7 +75,7 @@ func inputOf(t testing.TB, variables ...string) Input {
 	}))
 	require.NoError(t, err)
 	return Input{Config: c, RootsPath: "/roots.pem", Sockets: Sockets{
-		ExtProc: "/s/extproc.sock", API: "/s/api.sock", Demo: "/s/demo.sock", Loopback: "/s/loopback.sock",
+		ExtProc: "/s/extproc.sock", API: "/s/api.sock", Demo: "/s/demo.sock", Loopback: "/s/loopback.sock", Loop: "/s/loop.sock",
 	}}
 }
 

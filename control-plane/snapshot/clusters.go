@@ -17,6 +17,7 @@ import (
 const (
 	extProcCluster = "gateway-extproc"
 	apiCluster     = "gateway-api"
+	loopCluster    = "gateway-loop"
 	// httpOptions is the key under which Envoy looks for a cluster's HTTP protocol options.
 	httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 	// metadataNamespace holds what local replies and access logs say of a cluster.
@@ -28,6 +29,9 @@ func clusters(in Input) []cachetypes.Resource {
 	out := []cachetypes.Resource{
 		socketCluster(extProcCluster, in.Sockets.ExtProc, http2Options()),
 		socketCluster(apiCluster, in.Sockets.API, http1Options(in, nil)),
+	}
+	if toolsInPlay(in.Config) {
+		out = append(out, socketCluster(loopCluster, in.Sockets.Loop, http1Options(in, nil)))
 	}
 	for _, p := range in.Config.Ready() {
 		if p.ID == catalog.DemoID {

@@ -18,12 +18,18 @@ func modelRoutes(in Input) []*routev3.Route {
 				out = append(out, modelRoute(in, p, e, path))
 			}
 		}
-		undecided := direct(string(e)+": undecided", exactPath(e.Path(), method("POST")),
-			apierror.New(apierror.Unavailable, "the provider of this request is being reconfigured: try again"))
-		undecided.TypedPerFilterConfig = withExtProc()
-		out = append(out, undecided, methodNotAllowed(string(e), exactPath(e.Path()), "POST"))
+		out = append(out, undecidedRoute(e), methodNotAllowed(string(e), exactPath(e.Path()), "POST"))
 	}
 	return out
+}
+
+// undecidedRoute is where ext_proc finds out the provider. Its reply is for the moment in which a provider's route has
+// gone and ext_proc does not know yet.
+func undecidedRoute(e catalog.Endpoint) *routev3.Route {
+	r := direct(string(e)+": undecided", exactPath(e.Path(), method("POST")),
+		apierror.New(apierror.Unavailable, "the provider of this request is being reconfigured: try again"))
+	r.TypedPerFilterConfig = withExtProc()
+	return r
 }
 
 func modelRoute(in Input, p config.Provider, e catalog.Endpoint, path string) *routev3.Route {

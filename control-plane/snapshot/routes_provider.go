@@ -87,7 +87,8 @@ func retryPolicy(c config.Client) *routev3.RetryPolicy {
 func withheldHeaders(p config.Provider) []string {
 	out := append(internalHeaders(),
 		"authorization", "x-api-key", "api-key", "proxy-authorization", "cookie",
-		"forwarded", "x-envoy-external-address", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+		"forwarded", "x-envoy-external-address", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+		bypassMCP, bypassA2A, ownHeader)
 	switch p.Auth.Header {
 	case "", "authorization", "x-api-key", "api-key":
 	default:

@@ -18,6 +18,7 @@ type Sockets struct {
 	ExtProc  string // Envoy calls the external processor
 	API      string // Envoy calls the gateway's own endpoints
 	Demo     string // Envoy calls the embedded provider
+	Loop     string // Envoy calls the loop lane
 	Loopback string // Envoy listens: the gateway's own model calls
 }
 

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"reflect"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/loop"
+	"github.com/inference-gateway/envoy-inference-gateway/tools"
+	"github.com/inference-gateway/envoy-inference-gateway/tools/a2a"
+	"github.com/inference-gateway/envoy-inference-gateway/tools/mcp"
+)
+
+// toolset is the tools of one gateway for its whole life: connections to servers and agents outlive a reload. A nil
+// manager is one that is not configured.
+type toolset struct {
+	mcp *mcp.Manager
+	a2a *a2a.Manager
+}
+
+func newToolset(c *config.Config, log *slog.Logger) (toolset, error) {
+	var t toolset
+	var mcpErr, a2aErr error
+	if c.MCP.Enabled && len(c.MCP.Servers) > 0 {
+		t.mcp, mcpErr = mcp.New(mcpOptions(c.MCP, log))
+	}
+	if c.A2A.Enabled && len(c.A2A.Agents) > 0 {
+		t.a2a, a2aErr = a2a.New(a2aOptions(c.A2A, log))
+	}
+	return t, errors.Join(mcpErr, a2aErr)
+}
+
+// run keeps the tools up to date until ctx ends.
+func (t toolset) run(ctx context.Context, group *errgroup.Group) {
+	if t.mcp != nil {
+		group.Go(func() error { return t.mcp.Run(ctx) })
+	}
+	if t.a2a != nil {
+		group.Go(func() error { return t.a2a.Run(ctx) })
+	}
+}
+
+// handler is the loop lane of these tools.
+func (t toolset) handler(g *gateway, c *config.Config) *loop.Handler {
+	o := loop.Options{
+		Transport: loopbackTransport(g.layout.snapshot.Loopback, true),
+		Directory: g.extproc.Directory,
+		Log:       g.log,
+		Session:   tools.Options{MaxIterations: c.MCP.MaxIterations, Selector: c.MCP.ToolMode == "selector"},
+		// A manager bounds its own calls; this is for one that does not come back.
+		CallTimeout: max(c.MCP.RequestTimeout, c.A2A.ClientTimeout, c.A2A.Polling.Timeout),
+		Timeout:     c.Client.Timeout,
+	}
+	if t.mcp != nil {
+		o.MCP = t.mcp
+	}
+	if t.a2a != nil {
+		o.A2A = t.a2a
+	}
+	return loop.New(o)
+}
+
+// pages are the API's view of the tools, where they are exposed.
+func (t toolset) pages(c *config.Config) (toolPages, agentPages http.Handler) {
+	if t.mcp != nil && c.MCP.Expose {
+		toolPages = api.ToolPages(func() any { return t.mcp.ToolList() }, func() any { return t.mcp.Servers() })
+	}
+	if t.a2a != nil && c.A2A.Expose {
+		agentPages = api.AgentPages(
+			func() any { return agentList{Object: "list", Data: t.a2a.Agents()} },
+			func(id string) (any, bool) {
+				s, ok := t.a2a.Agent(id)
+				return s.Card, ok && len(s.Card) > 0
+			},
+			func(id string) (any, bool) {
+				s, ok := t.a2a.Agent(id)
+				s.Card = nil // that is the agent's own page
+				return s, ok
+			})
+	}
+	return toolPages, agentPages
+}
+
+type agentList struct {
+	Object string       `json:"object"`
+	Data   []a2a.Status `json:"data"`
+}
+
+// sameTools says whether a reload leaves the tools as they are. They are only read at the start.
+func sameTools(was, is *config.Config) bool {
+	return reflect.DeepEqual(was.MCP, is.MCP) && reflect.DeepEqual(was.A2A, is.A2A)
+}
+
+func mcpOptions(c config.MCP, log *slog.Logger) mcp.Options {
+	o := mcp.Options{
+		Include: c.IncludeTools, Exclude: c.ExcludeTools,
+		CallTimeout: c.RequestTimeout, ClientTimeout: c.ClientTimeout,
+		MaxRetries: c.Connection.MaxRetries, InitialBackoff: c.Connection.InitialBackoff, RetryInterval: c.Connection.RetryInterval,
+		Reconnect: c.Connection.Reconnect, ReconnectInterval: c.Connection.ReconnectInterval,
+		Polling: c.Polling.Enabled, PollingInterval: c.Polling.Interval, PollingTimeout: c.Polling.Timeout,
+		Logger: log, Version: version,
+	}
+	for _, s := range c.Servers {
+		o.Servers = append(o.Servers, mcp.Server{Name: s.Name, URL: s.URL, Headers: headers(s)})
+	}
+	return o
+}
+
+func a2aOptions(c config.A2A, log *slog.Logger) a2a.Options {
+	o := a2a.Options{
+		ClientTimeout: c.ClientTimeout,
+		MaxRetries:    c.Connection.MaxRetries, InitialBackoff: c.Connection.InitialBackoff, RetryInterval: c.Connection.RetryInterval,
+		Reconnect: c.Connection.Reconnect, ReconnectInterval: c.Connection.ReconnectInterval,
+		RefreshInterval: c.Connection.ReconnectInterval, // an agent that is up is looked at as often as one that is down
+		Poll:            c.Polling.Enabled, PollInterval: c.Polling.Interval, PollTimeout: c.Polling.Timeout,
+		MaxPollAttempts: c.MaxPollAttempts,
+		Logger:          log,
+	}
+	for _, s := range c.Agents {
+		o.Agents = append(o.Agents, a2a.Endpoint{Name: s.Name, URL: s.URL, Headers: headers(s)})
+	}
+	return o
+}
+
+func headers(s config.NamedURL) http.Header {
+	h := http.Header{}
+	for _, v := range s.Headers {
+		h.Add(v.Name, v.Value.Reveal())
+	}
+	return h
+}
