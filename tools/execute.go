@@ -65,7 +65,7 @@ func (l *loop) execute(ctx context.Context, t *turn) ([]Result, error) {
 // runSoon runs a call when its turn has come.
 func (l *loop) runSoon(ctx context.Context, slots chan struct{}, index int, c call) outcome {
 	o := outcome{index: index, report: Report{Tool: cut(c.Name, maxName)}}
-	if l.session.injected[c.Name] == toExecute {
+	if l.session.target(c.Name) == toExecute {
 		if name, _, failure := l.session.resolve(c.Name, c.Arguments); failure == nil {
 			o.report.Tool = name
 		}

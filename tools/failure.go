@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
@@ -67,16 +66,4 @@ func refusal(resp *http.Response) *apierror.Error {
 	}
 	return apierror.New(apierror.UpstreamError, "the model refused a later turn of the tool loop with status %s: %s",
 		strconv.Itoa(resp.StatusCode), strings.TrimSpace(cause))
-}
-
-// linger is how long the end of an answer is waited for after all of it has come.
-const linger = 250 * time.Millisecond
-
-// hangUp reads what is left, which is mostly nothing, so that the request counts as complete and its connection can be
-// used again.
-func hangUp(body io.ReadCloser) {
-	stop := time.AfterFunc(linger, func() { _ = body.Close() })
-	_, _ = io.Copy(io.Discard, io.LimitReader(body, 64<<10)) // what is left is of no interest
-	stop.Stop()
-	_ = body.Close() // closed is closed
 }

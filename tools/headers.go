@@ -2,6 +2,7 @@ package tools
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -20,13 +21,16 @@ var hopByHop = []string{
 	"Transfer-Encoding", "Upgrade", "Content-Length", "Content-Encoding",
 }
 
+// ofOneBody is of the client's own body, or makes a provider take two requests for one.
+var ofOneBody = []string{"Accept-Encoding", "Expect", "Host", "Idempotency-Key", "Content-Md5", "Digest", "Content-Digest", EventsHeader}
+
 // modelHeader is what the model's requests carry.
 func modelHeader(client http.Header) http.Header {
 	h := client.Clone()
 	if h == nil {
 		h = http.Header{}
 	}
-	for _, name := range append([]string{"Accept-Encoding", "Expect", "Host", EventsHeader}, hopByHop...) {
+	for _, name := range slices.Concat(ofOneBody, hopByHop) {
 		h.Del(name)
 	}
 	h.Set("Content-Type", "application/json")

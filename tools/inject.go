@@ -21,11 +21,6 @@ func (s *Session) inject() bool {
 	if len(visible) == 0 && !hidden {
 		return false
 	}
-	for name := range s.tools.at { // a model may know a hidden tool's name from the selector and call it by that
-		if !s.clientTools[name] {
-			s.injected[name] = name
-		}
-	}
 	added := make([][]byte, 0, len(visible)+len(selectorTools))
 	for _, i := range visible {
 		added = append(added, s.offer(i))
@@ -68,13 +63,25 @@ func (s *Session) offer(i int) []byte {
 		return s.tools.definitions[i]
 	}
 	name := s.free(t)
-	s.injected[name] = t.Name
+	s.renamed[name] = t.Name
 	return define(t, name)
+}
+
+// target is the tool in the catalogue, or the one of the selector, that a model means by a name; "" is none. A model may
+// know a hidden tool's name from the selector and call it by that.
+func (s *Session) target(name string) string {
+	if to := s.renamed[name]; to != "" {
+		return to
+	}
+	if _, ok := s.tools.at[name]; ok && !s.clientTools[name] {
+		return name
+	}
+	return ""
 }
 
 // free is a name for the tool that nothing else in the request has.
 func (s *Session) free(t Tool) string {
-	return freeName(t, func(name string) bool { return s.clientTools[name] || s.injected[name] != "" })
+	return freeName(t, func(name string) bool { return s.clientTools[name] || s.target(name) != "" })
 }
 
 // readClientTools learns the names of the client's own tools and counts them.

@@ -151,11 +151,15 @@ func (l *loop) ask(ctx context.Context, body []byte) (*turn, error) {
 	if err != nil {
 		return nil, l.failing(l.turnError(ctx, err))
 	}
-	defer hangUp(resp.Body)
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		if l.session.followUps == 0 {
-			return nil, l.out.pass(resp)
-		}
+	defer func() { hangUp(resp.Body) }()
+	refused := resp.StatusCode < 200 || resp.StatusCode > 299
+	if refused && l.session.followUps == 0 {
+		return nil, l.out.pass(resp)
+	}
+	if err := unzip(resp); err != nil {
+		return nil, l.failing(l.turnError(ctx, err))
+	}
+	if refused {
 		return nil, l.failing(refusal(resp))
 	}
 	t, err := l.face.read(ctx, resp)

@@ -14,7 +14,7 @@ import (
 const (
 	selectorGet     = "mcp_tools_get"
 	selectorExecute = "mcp_tools_execute"
-	toGet           = "*get" // what calls of the two are injected as: no tool has such a name
+	toGet           = "*get" // what calls of the two mean: no tool has such a name
 	toExecute       = "*execute"
 	maxFound        = 20       // tools in one answer with their schemas
 	maxListed       = 500      // tools in one answer with their names alone
@@ -46,7 +46,7 @@ func (s *Session) offerSelector() [][]byte {
 	var out [][]byte
 	for _, t := range selectorTools {
 		name := s.free(t)
-		s.injected[name] = t.Original
+		s.renamed[name] = t.Original
 		out = append(out, define(t, name))
 	}
 	return out
@@ -68,7 +68,7 @@ func (s *Session) call(ctx context.Context, name, arguments string) Result {
 // resolve finds what a call is for: the tool's name in the catalogue and its arguments. What goes through the selector
 // is resolved to the tool that it executes.
 func (s *Session) resolve(called, arguments string) (name string, args jsonedit.Doc, failure *Result) {
-	name = s.injected[called]
+	name = s.target(called)
 	args, err := readArguments(arguments)
 	switch {
 	case name == "":

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,6 +152,14 @@ func TestSemantics08Errors(t *testing.T) {
 			}
 			checkFailed(t, r, more, 502)
 		})
+		t.Run("compressed though not asked for", func(t *testing.T) {
+			s := startDemo(t, ordinary())
+			r := s.post(strings.Replace(ask(`use the tool mcp_calc_add with {"a":1}`, more...), "assistant", "fault-gzip", 1))
+			wellFormed(t, r)
+			if !strings.Contains(r.seen.content, `got {"a":1}`) {
+				t.Errorf("got %s", r.body)
+			}
+		})
 		t.Run("no answer of a model", func(t *testing.T) {
 			r := start(t, ordinary(), &script{answers: []string{"<html>"}}).post(ask("x", more...))
 			if r.status != 502 {
@@ -213,6 +222,20 @@ func TestSemantics09DeadlinesAndBounds(t *testing.T) {
 			}
 			<-cancelled
 			leave()
+		})
+		t.Run("the gateway stops", func(t *testing.T) {
+			tools, began, cancelled := hanging()
+			s := startDemo(t, tools)
+			ctx, stop := context.WithCancel(t.Context())
+			go func() { <-began; stop() }()
+			session, _ := Open([]byte(ask(`use the tool mcp_calc_hang with {}`, more...)), tools, Options{})
+			w := httptest.NewRecorder()
+			o := s.runner.Serve(ctx, w, session, nil)
+			<-cancelled
+			stop()
+			if !strings.Contains(w.Body.String(), `"code":"unavailable"`) || o.Err == nil || more == nil && w.Code != 503 {
+				t.Errorf("got %d %s, %v", w.Code, w.Body, o.Err)
+			}
 		})
 		t.Run("a tool that does not heed", func(t *testing.T) {
 			free := make(chan struct{})
@@ -336,10 +359,10 @@ func TestSemantics12NothingOfTheClientReachesATool(t *testing.T) {
 func TestSemantics13Bypass(t *testing.T) {
 	bothWays(t, func(t *testing.T, more ...string) {
 		s := startDemo(t, ordinary())
-		wellFormed(t, s.post(ask(`use the tool mcp_calc_add with {}`, more...), "X-MCP-Bypass", "false", "X-Trace", "t", "Te", "trailers"))
+		wellFormed(t, s.post(ask(`use the tool mcp_calc_add with {}`, more...), "X-MCP-Bypass", "false", "X-Trace", "t", "Te", "trailers", "Idempotency-Key", "k"))
 		for _, request := range s.sent() {
 			h := request.header
-			if h.Get("X-MCP-Bypass") != "true" || h.Get("X-A2A-Bypass") != "true" || h.Get("X-Trace") != "t" || h.Get("Te") != "" {
+			if h.Get("X-MCP-Bypass") != "true" || h.Get("X-A2A-Bypass") != "true" || h.Get("X-Trace") != "t" || h.Get("Te")+h.Get("Idempotency-Key") != "" {
 				t.Errorf("header %v", h)
 			}
 		}

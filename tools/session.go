@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
@@ -24,7 +25,7 @@ type Session struct {
 	options Options
 	tools   *joined
 
-	injected    map[string]string // tools by the name in the request, with their names in the catalogue
+	renamed     map[string]string // names in the request that are not those of the catalogue, with what they mean
 	clientTools map[string]bool
 
 	stream    bool
@@ -49,7 +50,7 @@ func Open(body []byte, catalogue Catalogue, o Options) (*Session, bool) {
 	if o.MaxIterations <= 0 {
 		o.MaxIterations = DefaultIterations
 	}
-	s := &Session{request: request, options: o, injected: map[string]string{}, clientTools: map[string]bool{}}
+	s := &Session{request: request, options: o, renamed: map[string]string{}, clientTools: map[string]bool{}}
 	if s.stream, err = request.Bool("stream"); err != nil && !absent(err) {
 		return nil, false
 	}
@@ -132,7 +133,7 @@ func (s *Session) next(t *turn, results []Result) []byte {
 		s.history = append(s.history, chat.AppendToolMessage(nil, c.ID, results[i].Text))
 	}
 	messages, _ := array(s.request, "messages")
-	edits := append(s.always[:len(s.always):len(s.always)], jsonedit.Edit{Name: "messages", Raw: extend(messages, s.history...)})
+	edits := append(slices.Clone(s.always), jsonedit.Edit{Name: "messages", Raw: extend(messages, s.history...)})
 	switch _, chosen := present(s.request, "tool_choice"); {
 	case s.followUps >= s.options.MaxIterations:
 		edits = append(edits, jsonedit.Edit{Name: "tool_choice", Raw: quote(chat.ChoiceNone)})

@@ -53,7 +53,11 @@ func extend(array []byte, members ...[]byte) []byte {
 	if len(array) == 0 {
 		array = []byte("[]")
 	}
-	out := append([]byte(nil), array[:len(array)-1]...)
+	size := len(array)
+	for _, m := range members {
+		size += 1 + len(m)
+	}
+	out := append(make([]byte, 0, size), array[:len(array)-1]...)
 	comma := len(bytes.TrimSpace(array[1:len(array)-1])) > 0
 	for _, m := range members {
 		if comma {
