@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"strconv"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -43,9 +44,9 @@ func (x *exchange) onHeaders(h *extprocv3.HttpHeaders) (out replies, done bool) 
 		case ":path":
 			path = headerValue(v)
 		case "content-type":
-			x.kind = headerValue(v)
+			x.kind = join(x.kind, headerValue(v))
 		case "content-encoding":
-			x.encoding = headerValue(v)
+			x.encoding = join(x.encoding, headerValue(v))
 		case "content-length":
 			length = headerValue(v)
 		}
@@ -107,11 +108,11 @@ func (x *exchange) finish() (replies, bool) {
 	if x.target.Endpoint == "" {
 		return refuse(apierror.New(apierror.NotFound, "no such endpoint")), true
 	}
+	if x.encoding != "" && !strings.EqualFold(x.encoding, "identity") {
+		return refuse(apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")), true
+	}
 	plan, refusal := x.dir.Plan(providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Body: x.body})
 	if refusal != nil {
-		if x.encoding != "" && refusal.Kind == apierror.InvalidRequest {
-			refusal = apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")
-		}
 		return refuse(refusal), true
 	}
 	set := []*corev3.HeaderValueOption{
@@ -141,6 +142,14 @@ func (x *exchange) finishProxy() replies {
 
 func (x *exchange) tooLarge() *apierror.Error {
 	return apierror.New(apierror.BodyTooLarge, "the request body is larger than %d bytes (SERVER_MAX_REQUEST_BODY_SIZE)", x.dir.MaxBody())
+}
+
+// join keeps every value of a header that may come several times: none may hide another (RFC 9110, 5.2).
+func join(have, more string) string {
+	if have == "" {
+		return more
+	}
+	return have + ", " + more
 }
 
 // headerValue reads either of the two fields that Envoy may use; raw_value is what current versions send.

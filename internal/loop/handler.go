@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
@@ -59,6 +60,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, refusal := providers.ParseTarget(r.URL.RequestURI())
 	if refusal == nil && target.Endpoint == "" {
 		refusal = apierror.New(apierror.NotFound, "no such endpoint")
+	}
+	if e := r.Header.Get("Content-Encoding"); refusal == nil && e != "" && !strings.EqualFold(e, "identity") {
+		refusal = apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")
 	}
 	var body []byte
 	if refusal == nil {
