@@ -16,7 +16,7 @@ const logFormat = "[%l][%n] %v"
 const maxLine = 64 << 10
 
 // follow copies Envoy's log into ours, line by line, until it ends.
-func follow(r io.Reader, log *slog.Logger) {
+func follow(r io.Reader, log *slog.Logger, stopping func() bool) {
 	lines := bufio.NewReaderSize(r, maxLine)
 	var level slog.Level
 	var component string
@@ -26,6 +26,9 @@ func follow(r io.Reader, log *slog.Logger) {
 			message := strings.TrimRight(string(line), "\r\n")
 			if begins { // a piece of a long line has the level of its beginning
 				level, component, message = parseLine(message)
+			}
+			if level == slog.LevelWarn && stopping() { // that its peers go away is no news to an Envoy on its way out
+				level = slog.LevelDebug
 			}
 			if message != "" {
 				log.Log(context.Background(), level, "envoy: "+message, "component", component)

@@ -66,7 +66,7 @@ func TestFollowCopiesLineByLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime}))
-			follow(strings.NewReader(c.text), log)
+			follow(strings.NewReader(c.text), log, notStopping)
 			var got []string
 			if b.Len() > 0 {
 				got = strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
@@ -80,7 +80,7 @@ func TestALineThatIsTooLongComesInPiecesOfOneLevel(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime}))
 	long := strings.Repeat("x", 2*maxLine)
-	follow(strings.NewReader("[warning][http] "+long+"\n[info][main] end\n"), log)
+	follow(strings.NewReader("[warning][http] "+long+"\n[info][main] end\n"), log, notStopping)
 	got := b.String()
 	assert.Equal(t, 3, strings.Count(got, "level=WARN"))
 	assert.Equal(t, len(long), strings.Count(got, "x"), "nothing is lost")
@@ -100,4 +100,15 @@ func withoutTime(_ []string, a slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 	return a
+}
+
+func notStopping() bool { return false }
+
+func TestWarningsOfAnEnvoyOnItsWayOutAreNoNews(t *testing.T) {
+	var out strings.Builder
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	text := "[warning][config] closed\n[error][main] broken\n"
+	follow(strings.NewReader(text), log, func() bool { return true })
+	assert.NotContains(t, out.String(), "closed")
+	assert.Contains(t, out.String(), "broken")
 }

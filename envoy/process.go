@@ -167,7 +167,7 @@ func (p *Process) once(ctx context.Context) error {
 			_ = cmd.Process.Kill() // its end is waited for below
 		}
 	}()
-	follow(stderr, p.opts.Log)
+	follow(stderr, p.opts.Log, p.stopped)
 	err = cmd.Wait()
 	close(ended)
 	<-killer
