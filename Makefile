@@ -36,7 +36,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build envoy test test-e2e test-sdk check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build envoy test test-e2e test-sdk test-tools demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,15 @@ test-e2e: build $(ENVOY_DEP) ## run the tests of the whole program with a real E
 
 test-sdk: build $(ENVOY_DEP) ## run the official Python and JavaScript clients against the gateway
 	GATEWAY_BIN=$(CURDIR)/$(BIN) e2e/sdk/run.sh
+
+test-tools: build $(ENVOY_DEP) ## run the slow tests against a real MCP server and a real A2A agent
+	$(PYTHON) scripts/demo_tools.py --install
+	MCP_TEST_REAL=1 $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestReal ./tools/mcp/
+	A2A_AGENT_PYTHON=$(CURDIR)/.cache/a2a-venv/bin/python $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestRealAgent ./tools/a2a
+	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
+
+demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
+	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
 
 check: lint test ## what CI runs
 
