@@ -48,7 +48,7 @@ func TestVariablesExist(t *testing.T) {
 		}
 		for _, v := range capitals.FindAllString(text, -1) {
 			bare := strings.TrimSuffix(v, "_FILE")
-			if !known[v] && !known[bare] && !slices.Contains(foreign, v) && !isOwn(own, v) {
+			if !known[v] && !known[bare] && !slices.Contains(foreign, v) && !isOwn(own, v) && !isHeaders(text, v) {
 				t.Errorf("%s: there is no variable %s", name, v)
 			}
 		}
@@ -59,6 +59,21 @@ func isOwn(names []string, variable string) bool {
 	for _, n := range names {
 		for _, suffix := range []string{"_API_URL", "_API_KEY", "_ENABLED", "_DIALECT", "_AUTH"} {
 			if variable == upper(n)+suffix {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var serverLists = regexp.MustCompile(`(?:MCP_SERVERS|A2A_AGENTS)=(\S+)`)
+
+// isHeaders says whether a variable has the headers of a server or agent that the text names.
+func isHeaders(text, variable string) bool {
+	for _, m := range serverLists.FindAllStringSubmatch(text, -1) {
+		for _, server := range strings.Split(m[1], ",") {
+			name, _, _ := strings.Cut(server, "=")
+			if variable == m[0][:len("MCP_")]+upper(name)+"_HEADERS" {
 				return true
 			}
 		}

@@ -17,7 +17,7 @@ func mcpRows() []variable {
 		row("MCP_EXCLUDE_TOOLS", "", list, func(c *Config) *[]string { return &c.MCP.ExcludeTools },
 			"These tools are neither shown nor run."),
 		row("MCP_MAX_ITERATIONS", "10", integer("count", 1, 1000), func(c *Config) *int { return &c.MCP.MaxIterations },
-			"Most model calls in one tool loop."),
+			"Most model calls in one tool loop after the first; the last of them may call no tool."),
 		row("MCP_REQUEST_TIMEOUT", "30s", period, func(c *Config) *time.Duration { return &c.MCP.RequestTimeout },
 			"Time for one tool call."),
 		row("MCP_CLIENT_TIMEOUT", "30s", period, func(c *Config) *time.Duration { return &c.MCP.ClientTimeout },

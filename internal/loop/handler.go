@@ -101,6 +101,9 @@ func (h *Handler) report(r *http.Request, plan providers.Plan, o tools.Outcome) 
 	}
 	if o.Err != nil {
 		level, attrs = slog.LevelWarn, append(attrs, "error", o.Err)
+		if r.Context().Err() != nil { // the client has gone: that is its right, and Envoy's access log has it
+			level = slog.LevelDebug
+		}
 	}
 	h.opts.Log.Log(r.Context(), level, "tool loop", attrs...)
 }
