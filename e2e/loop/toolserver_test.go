@@ -1,0 +1,104 @@
+package loop
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
+)
+
+// toolServer is a real MCP server that keeps what arrives. Its tools are echo, sum, slow and fail.
+type toolServer struct {
+	url string
+
+	mu        sync.Mutex
+	heard     []string // headers and body of every request
+	echoed    []string
+	began     map[string]bool // calls of slow
+	cancelled map[string]bool
+}
+
+func newToolServer(t harness.T) *toolServer {
+	s := &toolServer{began: map[string]bool{}, cancelled: map[string]bool{}}
+	m := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(true))
+	m.AddTool(mcp.NewTool("echo", mcp.WithDescription("repeats a text"), mcp.WithString("text", mcp.Required())), s.echo)
+	m.AddTool(mcp.NewTool("sum", mcp.WithNumber("a"), mcp.WithNumber("b")), sum)
+	m.AddTool(mcp.NewTool("slow", mcp.WithString("key")), s.slow)
+	m.AddTool(mcp.NewTool("fail"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultError("it is broken"), nil
+	})
+	handler := mcpserver.NewStreamableHTTPServer(m)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.heard = append(s.heard, fmt.Sprint(r.RequestURI, r.Header, string(body)))
+		s.mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		_ = handler.Shutdown(context.Background())
+		server.CloseClientConnections()
+		server.Close()
+	})
+	s.url = server.URL + "/mcp"
+	return s
+}
+
+func (s *toolServer) echo(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	text := r.GetString("text", "nothing")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.echoed = append(s.echoed, text)
+	return mcp.NewToolResultText("echo of " + text), nil
+}
+
+func sum(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	return mcp.NewToolResultText(fmt.Sprintf("the sum is %v", r.GetFloat("a", 0)+r.GetFloat("b", 0))), nil
+}
+
+// slow does not end before it is cancelled.
+func (s *toolServer) slow(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	key := r.GetString("key", "")
+	s.mark(s.began, key)
+	<-ctx.Done()
+	s.mark(s.cancelled, key)
+	return nil, errors.New("cancelled")
+}
+
+func (s *toolServer) mark(in map[string]bool, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in[key] = true
+}
+
+func (s *toolServer) marked(in map[string]bool, key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return in[key]
+}
+
+// ran says whether echo was called with a text.
+func (s *toolServer) ran(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.echoed, text)
+}
+
+// everything is what has arrived so far.
+func (s *toolServer) everything() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.heard, "\n")
+}
