@@ -51,11 +51,12 @@ var arrows = []struct {
 	{"providers/chat", nil},
 	{"providers/sse", nil},
 	{"providers/jsonedit", nil},
+	{"providers/routing", []string{"providers/catalog", "providers/jsonedit"}},
 
 	{"tools", []string{"providers/chat", "providers/sse", "providers/jsonedit", "internal/telemetry"}},
 	{"tools/*", []string{"tools", "providers/chat", "internal/telemetry"}},
 
-	{"wasm", []string{"wasm/policy", "providers/jsonedit"}},
+	{"wasm", []string{"wasm/policy", "providers/routing", "providers/catalog", "providers/jsonedit"}},
 	{"wasm/policy", nil},
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
 )
 
 // ProxyRequest is a request under /proxy/{provider}/ whose body has arrived whole.
@@ -72,8 +73,8 @@ func jsonModel(body []byte) ([]string, *apierror.Error) {
 	if err != nil {
 		return nil, bodyError(err)
 	}
-	if refusal := secondModel(doc); refusal != nil {
-		return nil, refusal
+	if member := routing.SecondModel(doc); member != "" {
+		return nil, otherCase(member)
 	}
 	v, ok := doc.Member("model")
 	if !ok || v.Kind == jsonedit.Null {

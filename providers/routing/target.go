@@ -1,10 +1,9 @@
-package providers
+package routing
 
 import (
 	"net/url"
 	"strings"
 
-	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
@@ -16,21 +15,24 @@ type Target struct {
 	Path     string           // :path without the provider parameter, which is the gateway's own
 }
 
-// ParseTarget reads the value of :path. Only "provider" is taken out of the query; every other byte stays.
-func ParseTarget(path string) (Target, *apierror.Error) {
+// ParseTarget reads the value of :path. Only "provider" is taken out of the query; every other byte stays. The Reason
+// is "" unless ?provider= cannot be read.
+func ParseTarget(path string) (Target, Reason) {
 	bare, query, hasQuery := strings.Cut(path, "?")
 	t := Target{Path: path}
 	if rest, ok := strings.CutPrefix(bare, "/proxy/"); ok {
 		t.Proxy, _, _ = strings.Cut(rest, "/")
-		return t, nil // a proxied query is the provider's
+		return t, "" // a proxied query is the provider's
 	}
-	for _, e := range catalog.Endpoints() {
-		if bare == e.Path() {
-			t.Endpoint = e
+	if name, ok := strings.CutPrefix(bare, "/v1/"); ok {
+		for _, e := range endpoints {
+			if name == string(e) {
+				t.Endpoint = e
+			}
 		}
 	}
 	if !hasQuery || !strings.Contains(query, "provider") {
-		return t, nil
+		return t, ""
 	}
 	kept := make([]string, 0, 4)
 	for _, pair := range strings.Split(query, "&") {
@@ -41,10 +43,10 @@ func ParseTarget(path string) (Target, *apierror.Error) {
 		}
 		name, err := url.QueryUnescape(value)
 		if err != nil || name == "" {
-			return t, apierror.Field(apierror.UnknownProvider, "provider", "?provider= is empty or not a name: write ?provider=openai")
+			return t, EmptyParameter
 		}
 		if t.Provider != "" && !strings.EqualFold(t.Provider, name) {
-			return t, apierror.Field(apierror.InvalidRequest, "provider", "?provider= is given twice with different names")
+			return t, TwoParameters
 		}
 		t.Provider = name
 	}
@@ -52,5 +54,8 @@ func ParseTarget(path string) (Target, *apierror.Error) {
 	if len(kept) > 0 {
 		t.Path += "?" + strings.Join(kept, "&")
 	}
-	return t, nil
+	return t, ""
 }
+
+// endpoints is made once: this stands in the way of every request.
+var endpoints = catalog.Endpoints()
