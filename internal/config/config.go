@@ -42,10 +42,37 @@ type Server struct {
 	Host                                                 string // an IP address without brackets
 	Port                                                 int    // 0: any free port
 	ReadTimeout, WriteTimeout, IdleTimeout, DrainTimeout time.Duration
-	MaxRequestBodySize                                   int64  // bytes
-	TLSCertPath, TLSKeyPath                              string // both or neither; a matching pair when loaded
+	MaxRequestBodySize                                   int64 // bytes
 	MaxConnections                                       int
+	TLS                                                  ServerTLS
 }
+
+// ServerTLS is what the public listener proves itself with, and whom it asks to do the same. The files' content is part
+// of the configuration: it was checked when it was loaded, and what was checked is what is used.
+type ServerTLS struct {
+	CertPath, KeyPath string // both or neither
+	Pair              KeyPair
+	ClientCAPath      string // "": clients are not asked for certificates
+	ClientCA          string // PEM
+	ClientAuth        string // ClientAuthRequire or ClientAuthOptional
+	RedirectPort      int    // plain HTTP that answers with redirects only; 0: none
+	RedirectToPort    int    // the port that redirects name; 0: Port
+}
+
+// Whether a client of the public listener must have a certificate.
+const (
+	ClientAuthRequire  = "require"
+	ClientAuthOptional = "optional"
+)
+
+// KeyPair is a certificate chain and its private key, both PEM, which fit each other.
+type KeyPair struct {
+	Cert string
+	Key  Secret
+}
+
+// Enabled says whether the listener speaks TLS.
+func (t ServerTLS) Enabled() bool { return t.CertPath != "" }
 
 // Client is how providers are called. A zero Timeout, ResponseHeaderTimeout, IdleConnTimeout or StreamIdleTimeout
 // means no limit; ConnectTimeout is never zero.
@@ -54,6 +81,7 @@ type Client struct {
 
 	TLSMinVersion string // TLS12 or TLS13
 	TLSCAPath     string // a PEM bundle in place of the system's, or ""
+	TLSCA         string // its content
 	MaxRetries    int
 }
 

@@ -25,12 +25,12 @@ func Environ() map[string]string {
 // Problems.
 //
 // In the file a value in single quotes is taken as it is; in other values $NAME stands for a variable set further up.
-func WithEnvFile(environ map[string]string) (map[string]string, error) {
+func WithEnvFile(environ map[string]string, options ...Option) (map[string]string, error) {
 	name := strings.TrimSpace(environ[envFileVariable])
 	if name == "" {
 		return environ, nil
 	}
-	content, err := readFile(name)
+	content, err := newLoader(nil, options).read(name)
 	if err != nil {
 		return nil, Problems{{envFileVariable, shown(name), "a file that can be read"}}
 	}
@@ -47,13 +47,14 @@ func WithEnvFile(environ map[string]string) (map[string]string, error) {
 	return out, nil
 }
 
-// Read loads the configuration of this process: its environment and the dotenv file. Each call reads both anew.
-func Read() (*Config, []Warning, error) {
-	environ, err := WithEnvFile(Environ())
+// Read loads the configuration of this process: its environment, the dotenv file, and the files that these name. Each
+// call reads all of them anew.
+func Read(options ...Option) (*Config, []Warning, error) {
+	environ, err := WithEnvFile(Environ(), options...)
 	if err != nil {
 		return nil, nil, err
 	}
-	return Load(environ)
+	return Load(environ, options...)
 }
 
 // readFile reads a file of configuration, which is small: more than a mebibyte is a wrong path, /dev/zero perhaps.

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestEveryVariableHasItsOwnField(t *testing.T) {
 		"text": "sample", "path": "/sample", "secret": "sample", "comma list": "a,b", "comma list of URLs": "http://sample",
 		"port": "1234", "bytes": "77", "count": "77", "address": "127.0.0.9", "duration": "77s", "URL": "http://sample/x",
 		"debug, info, warn or error": "error", "json or text": "json", "TLS12 or TLS13": "TLS13", "direct or selector": "selector",
+		"require or optional": "optional",
 	}
 	owner := map[string]string{}
 	for _, v := range rows() {
@@ -47,7 +49,7 @@ func TestEveryVariableHasItsOwnField(t *testing.T) {
 		assert.Empty(t, owner[changed[0]], "%s has the field of %s", v.name, owner[changed[0]])
 		owner[changed[0]] = v.name
 
-		if v.name != "CLIENT_TLS_CA_PATH" && v.unit != "path" && v.name != "AUTH_ENABLED" {
+		if v.unit != "path" && !slices.Contains([]string{"AUTH_ENABLED", "SERVER_HTTP_REDIRECT_PORT"}, v.name) { // these need others
 			cfg, _, err := Load(map[string]string{v.name: sample})
 			require.NoError(t, err)
 			assert.Equal(t, b[changed[0]], flat(t, *cfg)[changed[0]], v.name)
@@ -75,36 +77,6 @@ func flat(t *testing.T, c Config) map[string]string {
 	}
 	walk("", groups)
 	return out
-}
-
-func TestTLSFiles(t *testing.T) {
-	cert, key := pair(t)
-	_, otherKey := pair(t)
-	files := map[string][]byte{"/cert": cert, "/key": key, "/other": otherKey, "/junk": []byte("junk")}
-	cases := []struct {
-		name, cert, key, ca string
-		problems            []string
-	}{
-		{"a pair and an authority", "/cert", "/key", "/cert", nil},
-		{"no key", "/cert", "", "", []string{"SERVER_TLS_KEY_PATH"}},
-		{"no certificate", "", "/key", "", []string{"SERVER_TLS_CERT_PATH"}},
-		{"another key", "/cert", "/other", "", []string{"SERVER_TLS_CERT_PATH"}},
-		{"both gone", "/gone", "/gone", "/gone", []string{"CLIENT_TLS_CA_PATH", "SERVER_TLS_CERT_PATH", "SERVER_TLS_KEY_PATH"}},
-		{"junk", "/junk", "/key", "/junk", []string{"CLIENT_TLS_CA_PATH", "SERVER_TLS_CERT_PATH"}},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			_, _, err := Load(map[string]string{
-				"SERVER_TLS_CERT_PATH": c.cert, "SERVER_TLS_KEY_PATH": c.key, "CLIENT_TLS_CA_PATH": c.ca,
-			}, WithFiles(readerOf(files)))
-			var got []string
-			problems, _ := err.(Problems)
-			for _, p := range problems {
-				got = append(got, p.Variable)
-			}
-			assert.Equal(t, c.problems, got)
-		})
-	}
 }
 
 func pair(t *testing.T) (cert, key []byte) {

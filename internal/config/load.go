@@ -24,10 +24,7 @@ type loader struct {
 // Load makes a Config of the variables in environ; an empty variable counts as unset. The error is Problems, every one
 // of them, and then there is no Config. Warnings come in both cases.
 func Load(environ map[string]string, options ...Option) (*Config, []Warning, error) {
-	l := &loader{env: environ, read: readFile, cfg: &Config{}, known: map[string]string{}}
-	for _, o := range options {
-		o(l)
-	}
+	l := newLoader(environ, options)
 	for _, v := range rows() {
 		l.apply(v)
 	}
@@ -41,6 +38,14 @@ func Load(environ map[string]string, options ...Option) (*Config, []Warning, err
 	}
 	l.cfg.settings = sortedSettings(l.cfg.settings)
 	return l.cfg, l.warnings, nil
+}
+
+func newLoader(environ map[string]string, options []Option) *loader {
+	l := &loader{env: environ, read: readFile, cfg: &Config{}, known: map[string]string{}}
+	for _, o := range options {
+		o(l)
+	}
+	return l
 }
 
 // apply sets one variable, from its default when the environment has none, and says whether the environment had one.

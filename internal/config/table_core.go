@@ -41,10 +41,18 @@ func serverRows() []variable {
 			"Largest request body; a larger one is answered 413."),
 		row("SERVER_MAX_CONNECTIONS", "10000", integer("count", 1, math.MaxInt32), func(c *Config) *int { return &c.Server.MaxConnections },
 			"Most client connections at a time."),
-		row("SERVER_TLS_CERT_PATH", "", path, func(c *Config) *string { return &c.Server.TLSCertPath },
-			"PEM certificate chain; set together with the key to serve HTTPS."),
-		row("SERVER_TLS_KEY_PATH", "", path, func(c *Config) *string { return &c.Server.TLSKeyPath },
+		row("SERVER_TLS_CERT_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.CertPath },
+			"PEM certificate chain; set together with the key to serve HTTPS. The files are watched."),
+		row("SERVER_TLS_KEY_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.KeyPath },
 			"PEM private key of the certificate."),
+		row("SERVER_TLS_CLIENT_CA_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.ClientCAPath },
+			"PEM file of the authorities whose client certificates are taken; a certificate's name becomes the caller. Watched too."),
+		row("SERVER_TLS_CLIENT_AUTH", ClientAuthRequire, oneOf(ClientAuthRequire, ClientAuthOptional), func(c *Config) *string { return &c.Server.TLS.ClientAuth },
+			"With `SERVER_TLS_CLIENT_CA_PATH`: whether every client must have a certificate. One that is shown must be good in both cases."),
+		row("SERVER_HTTP_REDIRECT_PORT", "", integer("port", 1, 65535), func(c *Config) *int { return &c.Server.TLS.RedirectPort },
+			"Second port, on `SERVER_HOST`, that answers plain HTTP with a redirect to HTTPS; unset: none."),
+		row("SERVER_HTTP_REDIRECT_TO_PORT", "", integer("port", 1, 65535), func(c *Config) *int { return &c.Server.TLS.RedirectToPort },
+			"Port that redirects name, where clients reach the gateway by another one than `SERVER_PORT`; unset: `SERVER_PORT`."),
 	}
 }
 

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -10,8 +8,8 @@ import (
 
 // checkTogether finds what is wrong only in the light of another variable or of a file.
 func (l *loader) checkTogether() {
-	l.checkTLS()
-	l.checkAuthority()
+	l.checkServerTLS()
+	l.cfg.Client.TLSCA = l.authorities("CLIENT_TLS_CA_PATH", l.cfg.Client.TLSCAPath)
 	c := l.cfg
 	if c.Auth.Enabled {
 		for name, value := range map[string]string{"AUTH_OIDC_ISSUER": c.Auth.OIDCIssuer, "AUTH_OIDC_CLIENT_ID": c.Auth.OIDCClientID} {
@@ -34,45 +32,6 @@ func (l *loader) checkTogether() {
 		if len(l.problems) == 0 && l.isItself(p.URL) {
 			l.warn(p.URLVariable, "is the gateway's own address: requests would run in a circle")
 		}
-	}
-}
-
-func (l *loader) checkTLS() {
-	cert, key := l.cfg.Server.TLSCertPath, l.cfg.Server.TLSKeyPath
-	switch {
-	case cert == "" && key == "":
-		return
-	case cert == "":
-		l.add("SERVER_TLS_CERT_PATH", "", "a path, since SERVER_TLS_KEY_PATH is set")
-		return
-	case key == "":
-		l.add("SERVER_TLS_KEY_PATH", "", "a path, since SERVER_TLS_CERT_PATH is set")
-		return
-	}
-	certPEM, certErr := l.read(cert)
-	if certErr != nil {
-		l.add("SERVER_TLS_CERT_PATH", shown(cert), "a file that can be read")
-	}
-	keyPEM, keyErr := l.read(key)
-	if keyErr != nil {
-		l.add("SERVER_TLS_KEY_PATH", shown(key), "a file that can be read")
-	}
-	if certErr != nil || keyErr != nil {
-		return
-	}
-	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
-		l.add("SERVER_TLS_CERT_PATH", shown(cert), "a PEM certificate that fits the PEM key of SERVER_TLS_KEY_PATH")
-	}
-}
-
-func (l *loader) checkAuthority() {
-	name := l.cfg.Client.TLSCAPath
-	if name == "" {
-		return
-	}
-	content, err := l.read(name)
-	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(content) {
-		l.add("CLIENT_TLS_CA_PATH", shown(name), "a file that can be read and holds PEM certificates")
 	}
 }
 

@@ -3,46 +3,74 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 	"time"
 )
 
-// Watcher notices when the content of a file changes. It compares content rather than waiting for file events, because
+// Watcher notices when the content of files changes. It compares content rather than waiting for file events, because
 // editors replace files and Kubernetes swaps symlinks, and both would leave an event watch on the old file.
+//
+// Its methods are called by one goroutine at a time; onChange of Run may call them too.
 type Watcher struct {
-	path  string
-	known [sha256.Size]byte // of the content last reported, or seen by NewWatcher
+	known map[string][sha256.Size]byte // of each file: the content last reported, or read through the watcher
 }
 
-// NewWatcher remembers what the file holds now. Make it before the file is loaded, so that no change falls between.
-func NewWatcher(path string) *Watcher {
-	w := &Watcher{path: path}
-	w.known, _ = w.hash() // a file that is not there yet counts as empty
+// NewWatcher remembers what the files hold now. Make it before they are loaded, so that no change falls between, or
+// load them through it (ReadFile).
+func NewWatcher(paths ...string) *Watcher {
+	w := &Watcher{known: map[string][sha256.Size]byte{}}
+	for _, path := range paths {
+		w.known[path], _ = hash(path) // a file that is not there yet counts as empty
+	}
 	return w
 }
 
-// Run looks at the file every interval and calls onChange, in its own goroutine's time, once the content is another
-// than before and has stayed the same for two looks: a file that is still being written is left to finish. A file that
-// is missing or cannot be read is no change. Run returns when ctx ends.
+// ReadFile reads a file and watches it from now on: a FileReader, so that a configuration brings its own files to watch.
+// One that cannot be read is watched too, since it may appear.
+func (w *Watcher) ReadFile(path string) ([]byte, error) {
+	content, err := readFile(path)
+	w.known[path] = sha256.Sum256(content)
+	return content, err
+}
+
+// Run looks at the files every interval and calls onChange, in its own goroutine's time, once one's content is another
+// than before and all have stayed the same for two looks: what is still being written, or written one after the other
+// as a certificate and its key are, is left to finish. A file that is missing or cannot be read is no change. Run
+// returns when ctx ends.
 func (w *Watcher) Run(ctx context.Context, interval time.Duration, onChange func()) {
 	ticker := time.NewTicker(max(interval, time.Millisecond))
 	defer ticker.Stop()
-	last := w.known
+	last := maps.Clone(w.known)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now, ok := w.hash()
+		if w.changed(last) {
+			onChange()
+		}
+	}
+}
+
+// changed looks once, and compares with the last look, which it replaces.
+func (w *Watcher) changed(last map[string][sha256.Size]byte) bool {
+	changed, settled := false, true
+	seen := map[string][sha256.Size]byte{}
+	for path, known := range w.known {
+		now, ok := hash(path)
 		if !ok {
 			continue
 		}
-		if now == last && now != w.known {
-			w.known = now
-			onChange()
-		}
-		last = now
+		changed = changed || now != known
+		settled = settled && now == last[path]
+		last[path], seen[path] = now, now
 	}
+	if !changed || !settled {
+		return false
+	}
+	maps.Copy(w.known, seen)
+	return true
 }
 
 // Watch is NewWatcher and Run: it blocks until ctx ends.
@@ -50,8 +78,8 @@ func Watch(ctx context.Context, path string, interval time.Duration, onChange fu
 	NewWatcher(path).Run(ctx, interval, onChange)
 }
 
-func (w *Watcher) hash() ([sha256.Size]byte, bool) {
-	content, err := readFile(w.path)
+func hash(path string) ([sha256.Size]byte, bool) {
+	content, err := readFile(path)
 	if err != nil {
 		return sha256.Sum256(nil), false
 	}

@@ -69,6 +69,56 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// A configuration brings its own files: the watcher that it was read through knows them, and takes a change of several
+// at once for one.
+func TestWatchWhatWasRead(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name, content string) { require.NoError(t, os.WriteFile(at(name), []byte(content), 0o600)) }
+	write("cert", "1")
+	write("key", "1")
+	synctest.Test(t, func(t *testing.T) {
+		const interval = time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		w := NewWatcher()
+		read := func(names ...string) {
+			for _, name := range names {
+				_, _ = w.ReadFile(at(name))
+			}
+		}
+		read("cert", "key", "none")
+		var calls atomic.Int64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.Run(ctx, interval, func() {
+				calls.Add(1)
+				read("cert", "key", "none", "new")
+			})
+		}()
+		after := func(looks int, want int64, what string) {
+			t.Helper()
+			time.Sleep(time.Duration(looks)*interval + interval/10)
+			synctest.Wait()
+			assert.Equal(t, want, calls.Load(), what)
+		}
+		after(3, 0, "no change")
+		write("cert", "2")
+		after(1, 0, "seen once")
+		write("key", "2")
+		after(1, 0, "the other one has just been written")
+		after(1, 1, "both at rest: one call")
+		after(3, 1, "no further one")
+		write("none", "here now")
+		after(3, 2, "one that could not be read before")
+		write("new", "1")
+		after(3, 3, "one that was first read in a call")
+		cancel()
+		<-done
+	})
+}
+
 func TestWatchEndsWithItsContext(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithCancel(t.Context())
