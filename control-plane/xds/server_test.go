@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -249,6 +250,48 @@ func TestASecretGoesOnlyToWhoAsksForIt(t *testing.T) {
 		break
 	}
 	assert.NotContains(t, c.log.String(), "sk-", "no key in the log")
+}
+
+// A certificate that cannot be used changes nothing but secrets: the refusal must reach whoever waits for the push.
+func TestARefusedSecretIsWaitedFor(t *testing.T) {
+	c := newControl(t)
+	require.NoError(t, c.Push(t.Context(), first.snapshot()))
+	e := connect(t, c.path)
+	e.takeAll()
+	e.subscribe(secretType, "key/a", "key/b")
+	e.ack(e.next(secretType))
+	require.NoError(t, c.settled(t))
+
+	bad := first
+	bad.secrets = map[string]string{"key/a": "sk-bad", "key/b": "sk-b"}
+	require.NoError(t, c.Push(t.Context(), bad.snapshot()))
+	assert.Equal(t, []string{"an Envoy has not taken the current Secret yet"}, c.Problems(), "before anything was sent")
+	e.nack(e.next(secretType), "no good")
+	require.ErrorContains(t, c.settled(t), "Envoy refused Secret: no good")
+
+	require.NoError(t, c.Push(t.Context(), first.snapshot()))
+	require.NoError(t, c.settled(t), "which Envoy never stopped using")
+	e.ack(e.next(secretType))
+
+	e.send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: secretType, ResourceNamesUnsubscribe: []string{"key/a"}})
+	require.NoError(t, c.Push(t.Context(), bad.snapshot()))
+	require.Eventually(t, func() bool { return len(c.Problems()) == 0 }, patience, time.Millisecond, "nobody uses it any more")
+}
+
+// Several answers may be under way at a time: each is for the secrets in it.
+func TestEachAnswerIsForItsOwnSecrets(t *testing.T) {
+	c := newControl(t)
+	require.NoError(t, c.Push(t.Context(), first.snapshot()))
+	e := connect(t, c.path)
+	e.takeAll()
+	e.subscribe(secretType, "key/a")
+	a := e.next(secretType)
+	e.subscribe(secretType, "key/b")
+	b := e.next(secretType)
+	e.ack(b)
+	becomes(t, c, "an Envoy has not taken the current Secret yet")
+	e.ack(a)
+	require.NoError(t, c.settled(t))
 }
 
 func TestPushesAnswersAndQuestionsAtTheSameTime(t *testing.T) {

@@ -39,6 +39,7 @@ type envoyState struct {
 	sent    map[string]sent
 	acked   map[string]string
 	refused map[string]refusal
+	secrets secrets
 }
 
 type sent struct{ nonce, version string }
@@ -53,7 +54,7 @@ func (s *status) callbacks() serverv3.Callbacks {
 	return serverv3.CallbackFuncs{
 		DeltaStreamOpenFunc: func(_ context.Context, id int64, _ string) error {
 			s.update(func() {
-				s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}}
+				s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}, secrets: newSecrets()}
 			})
 			s.log.Debug("xds: an Envoy connected")
 			return nil
@@ -70,6 +71,9 @@ func (s *status) callbacks() serverv3.Callbacks {
 			s.update(func() {
 				if e, ok := s.envoys[id]; ok {
 					e.sent[r.GetTypeUrl()] = sent{r.GetNonce(), r.GetSystemVersionInfo()}
+					if r.GetTypeUrl() == resourcev3.SecretType {
+						e.secrets.response(r)
+					}
 				}
 			})
 		},
@@ -88,6 +92,9 @@ func (s *status) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) {
 		e, ok := s.envoys[stream]
 		if !ok {
 			return
+		}
+		if t == resourcev3.SecretType {
+			e.secrets.request(r)
 		}
 		last := e.sent[t]
 		switch {
@@ -176,14 +183,14 @@ func (s *status) list() (problems []string, refused bool) {
 	for _, e := range s.envoys {
 		for _, t := range followed {
 			want := s.want(t)
+			open := e.acked[t] != want
 			if t == resourcev3.SecretType {
-				// Secrets are sent only to an Envoy that asked for those that changed: nothing sent means nothing open.
-				want = e.sent[t].version
+				open = s.current != nil && e.secrets.open(s.current.GetVersionMap(t))
 			}
 			switch r, said := e.refused[t]; {
 			case said && r.version == want:
 				problems, refused = append(problems, "Envoy refused "+short(t)+": "+r.reason), true
-			case e.acked[t] != want:
+			case open:
 				problems = append(problems, "an Envoy has not taken the current "+short(t)+" yet")
 			}
 		}
