@@ -46,6 +46,7 @@ func accessLogFields() *structpb.Struct {
 		"bytes_in":    "%BYTES_RECEIVED%",
 		"bytes_out":   "%BYTES_SENT%",
 		"client":      "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+		"caller":      "%FILTER_STATE(" + callerState + ":PLAIN)%",
 		"request_id":  "%REQ(X-REQUEST-ID)%",
 	}
 	s := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}

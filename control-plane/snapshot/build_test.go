@@ -1,10 +1,12 @@
 package snapshot
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"flag"
 	"fmt"
@@ -164,6 +166,11 @@ func TestCases(t *testing.T) {
 func asYAML(t *testing.T, m proto.Message) []byte {
 	text, err := protojson.Marshal(m)
 	require.NoError(t, err)
+	for path, content := range certificate() { // another one in each run
+		pem, err := json.Marshal(string(content))
+		require.NoError(t, err)
+		text = bytes.ReplaceAll(text, pem, []byte(`"content of `+path+`"`))
+	}
 	doc, err := yaml.JSONToYAML(text)
 	require.NoError(t, err)
 	return doc
@@ -176,9 +183,9 @@ func dump(t testing.TB, s *cachev3.Snapshot) string {
 		fmt.Fprintf(&b, "%s %s\n", shortType(url), s.GetVersion(url))
 	}
 	each(s, func(kind, name string, r cachetypes.Resource) {
-		bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
 		require.NoError(t, err)
-		fmt.Fprintf(&b, "%s %s %x\n", kind, name, bytes)
+		fmt.Fprintf(&b, "%s %s %x\n", kind, name, raw)
 	})
 	return b.String()
 }

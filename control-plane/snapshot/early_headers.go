@@ -9,15 +9,35 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-// stripInternalHeaders removes what only the gateway or Envoy may say, before a route is chosen. Envoy itself would
-// obey x-envoy- headers (retries, timeouts) from private addresses.
-func stripInternalHeaders() *corev3.TypedExtensionConfig {
+// earlyHeaders removes what only the gateway or Envoy may say, before a route is chosen; only then may something be
+// said. Envoy itself would obey x-envoy- headers (retries, timeouts) from private addresses.
+func earlyHeaders(in Input) *corev3.TypedExtensionConfig {
+	mutations := []*mutationv3.HeaderMutation{
+		removePrefix(catalog.InternalHeaderPrefix),
+		removePrefix("x-envoy-"),
+	}
+	if in.Config.Server.TLS.ClientCA != "" {
+		mutations = append(mutations, certificateCaller()...)
+	}
 	return &corev3.TypedExtensionConfig{
-		Name: "envoy.http.early_header_mutation.header_mutation",
-		TypedConfig: pack(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{
-			removePrefix(catalog.InternalHeaderPrefix),
-			removePrefix("x-envoy-"),
-		}}),
+		Name:        "envoy.http.early_header_mutation.header_mutation",
+		TypedConfig: pack(&earlyv3.HeaderMutation{Mutations: mutations}),
+	}
+}
+
+// certificateCaller names the caller after its verified certificate: the URI in it, else the host name, else the
+// subject. It takes two steps, because a prefix would make a header also of a certificate that is not there.
+func certificateCaller() []*mutationv3.HeaderMutation {
+	name := `%COALESCE({"operators":["DOWNSTREAM_PEER_URI_SAN","DOWNSTREAM_PEER_DNS_SAN","DOWNSTREAM_PEER_SUBJECT"]})%`
+	step := func(value string, action corev3.HeaderValueOption_HeaderAppendAction) *mutationv3.HeaderMutation {
+		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: catalog.CallerHeader, Value: value},
+			AppendAction: action,
+		}}}
+	}
+	return []*mutationv3.HeaderMutation{
+		step(name, corev3.HeaderValueOption_ADD_IF_ABSENT),
+		step("cert:%REQ("+catalog.CallerHeader+")%", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS),
 	}
 }
 

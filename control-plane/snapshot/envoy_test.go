@@ -38,6 +38,7 @@ func TestEnvoyAccepts(t *testing.T) {
 		"every limit": {
 			"OPENAI_API_KEY=a", "CLIENT_TIMEOUT=10m", "CLIENT_RESPONSE_HEADER_TIMEOUT=1s", "SERVER_WRITE_TIMEOUT=1h",
 			"SERVER_MAX_REQUEST_BODY_SIZE=1", "CLIENT_TLS_MIN_VERSION=TLS13", "SERVER_TLS_CERT_PATH=" + certPath, "SERVER_TLS_KEY_PATH=" + keyPath,
+			"SERVER_TLS_CLIENT_CA_PATH=" + certPath, "SERVER_HTTP_REDIRECT_PORT=8081", "CLIENT_TLS_CA_PATH=" + certPath,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,9 +69,7 @@ func validateWithEnvoy(t *testing.T, s *cachev3.Snapshot) (output string, err er
 		t.Skip("no Envoy here: run make envoy")
 	}
 	dir := t.TempDir()
-	for path, name := range map[string]string{certPath: "cert.pem", keyPath: "key.pem"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), certificate()[path], 0o600))
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "cert.pem"), certificate()[certPath], 0o600))
 	text, err := protojson.Marshal(static(t, s, dir))
 	require.NoError(t, err)
 	file := filepath.Join(dir, "envoy.json")
@@ -81,8 +80,8 @@ func validateWithEnvoy(t *testing.T, s *cachev3.Snapshot) (output string, err er
 	return string(out), err
 }
 
-// static makes one configuration of a snapshot: routes stand in their listeners, secrets in the bootstrap, and the
-// certificates' files are those in dir.
+// static makes one configuration of a snapshot: routes stand in their listeners, secrets in the bootstrap, and
+// the system's roots are a file in dir.
 func static(t *testing.T, s *cachev3.Snapshot, dir string) *bootstrapv3.Bootstrap {
 	out := &bootstrapv3.Bootstrap{StaticResources: &bootstrapv3.Bootstrap_StaticResources{}}
 	each(s, func(_, _ string, r cachetypes.Resource) {
@@ -98,11 +97,9 @@ func static(t *testing.T, s *cachev3.Snapshot, dir string) *bootstrapv3.Bootstra
 				routes.ValidateClusters = yes()
 				m.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: routes}
 			case *tlsv3.CertificateValidationContext:
-				if m.GetTrustedCa() != nil {
+				if m.GetTrustedCa().GetFilename() != "" {
 					m.TrustedCa = file(filepath.Join(dir, "cert.pem"))
 				}
-			case *tlsv3.TlsCertificate:
-				m.CertificateChain, m.PrivateKey = file(filepath.Join(dir, "cert.pem")), file(filepath.Join(dir, "key.pem"))
 			}
 		})
 		switch m := m.(type) {

@@ -6,13 +6,18 @@ import (
 )
 
 // publicFilters is the order in which a request passes Envoy's HTTP filters. Before them stand the connection limit
-// (bootstrap), TLS (listener) and the stripping of internal headers (earlyHeaders); after them the route's cluster
+// (bootstrap), TLS (listener), the stripping of internal headers and the name in a client's
+// certificate (earlyHeaders); after them the route's cluster
 // adds the provider's credential (upstreamFilters).
-func publicFilters() []*hcmv3.HttpFilter {
-	return []*hcmv3.HttpFilter{
+func publicFilters(in Input) []*hcmv3.HttpFilter {
+	var list []*hcmv3.HttpFilter
+	if callersKnown(in.Config) {
+		list = append(list, callerFilter())
+	}
+	return append(list,
 		extProcFilter(),
 		routerFilter(),
-	}
+	)
 }
 
 // loopbackFilters serve the gateway's own model calls: the same way, without what is only for outsiders.

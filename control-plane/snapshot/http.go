@@ -9,12 +9,25 @@ import (
 
 // publicHTTP is how the public listener speaks HTTP to clients that nobody has vetted.
 func publicHTTP(in Input) *hcmv3.HttpConnectionManager {
-	m := connectionManager(in, PublicListener)
-	m.HttpFilters = publicFilters()
+	m := edgeHTTP(in, PublicListener)
+	m.HttpFilters = publicFilters(in)
+	return m
+}
+
+// redirectHTTP serves plain HTTP beside the public listener.
+func redirectHTTP(in Input) *hcmv3.HttpConnectionManager {
+	m := edgeHTTP(in, RedirectListener)
+	m.HttpFilters = []*hcmv3.HttpFilter{routerFilter()}
+	return m
+}
+
+// edgeHTTP is what every listener has that strangers can reach.
+func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
+	m := connectionManager(in, name)
 	m.AccessLog = accessLogs(in)
 	m.UseRemoteAddress = yes()
 	m.SkipXffAppend = true
-	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{stripInternalHeaders()}
+	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{earlyHeaders(in)}
 	m.NormalizePath = yes()
 	// %2F stays as it is: the official SDKs ask for /v1/models/openai%2Fgpt-4o. Escaped dot segments are refused by a route.
 	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"time"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -10,21 +12,31 @@ import (
 // The listeners' names, which are also their statistics' prefixes and their route configurations' names.
 const (
 	PublicListener   = "public"
+	RedirectListener = "redirect"
 	LoopbackListener = "loopback"
 )
 
 // connectionBuffer is how many bytes Envoy holds for one slow connection before it stops reading from the other side.
 const connectionBuffer = 256 << 10
 
+// handshakeTimeout is how long a client may take for TLS before it has said who it is or what it wants.
+const handshakeTimeout = 10 * time.Second
+
 func listeners(in Input) []cachetypes.Resource {
-	public := listener(PublicListener, socketAddress(in.Config.Server.Host, uint32(in.Config.Server.Port)), publicHTTP(in))
-	if in.Config.Server.TLSCertPath != "" {
-		public.FilterChains[0].TransportSocket = downstreamTLS()
+	s := in.Config.Server
+	public := listener(PublicListener, socketAddress(s.Host, uint32(s.Port)), publicHTTP(in))
+	if s.TLS.Enabled() {
+		public.FilterChains[0].TransportSocket = downstreamTLS(s.TLS)
+		public.FilterChains[0].TransportSocketConnectTimeout = off(handshakeTimeout)
 	}
-	return []cachetypes.Resource{
+	out := []cachetypes.Resource{
 		listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in)),
 		public,
 	}
+	if s.TLS.RedirectPort != 0 {
+		out = append(out, listener(RedirectListener, socketAddress(s.Host, uint32(s.TLS.RedirectPort)), redirectHTTP(in)))
+	}
+	return out
 }
 
 func listener(name string, address *corev3.Address, http *hcmv3.HttpConnectionManager) *listenerv3.Listener {

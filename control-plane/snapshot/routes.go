@@ -18,7 +18,11 @@ import (
 func routeConfigurations(in Input) []cachetypes.Resource {
 	public := slices.Concat(refusedPaths(), loopRoutes(in), modelRoutes(in), ownRoutes(), proxyRoutes(in), []*routev3.Route{nothingHere()})
 	loopback := slices.Concat(modelRoutes(in), plainProxyRoutes(in), []*routev3.Route{nothingHere()})
-	return []cachetypes.Resource{routes(LoopbackListener, loopback), routes(PublicListener, public)}
+	out := []cachetypes.Resource{routes(LoopbackListener, loopback), routes(PublicListener, public)}
+	if in.Config.Server.TLS.RedirectPort != 0 {
+		out = append(out, routes(RedirectListener, redirectRoutes(in)))
+	}
+	return out
 }
 
 func routes(name string, list []*routev3.Route) *routev3.RouteConfiguration {
@@ -46,23 +50,29 @@ const ownHeader = catalog.InternalHeaderPrefix + "own"
 
 // ownRoutes are the gateway's own endpoints: health by Envoy itself, the rest by the API.
 func ownRoutes() []*routev3.Route {
-	health := directBody("health", exactPath("/health", method("GET|HEAD")), 200, `{"status":"ok"}`)
-	api := func(name string, m *routev3.RouteMatch) *routev3.Route {
-		return &routev3.Route{Name: name, Match: m, Metadata: lane("static"), RequestHeadersToAdd: []*corev3.HeaderValueOption{setHeader(ownHeader, "true")}, Action: &routev3.Route_Route{Route: &routev3.RouteAction{
-			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: apiCluster},
-			Timeout:          off(0),
-			RetryPolicy:      &routev3.RetryPolicy{RetryOn: "connect-failure,reset-before-request,refused-stream"},
-		}}}
-	}
+	return append(probeRoutes(),
+		apiRoute("models", exactPath("/v1/models")),
+		apiRoute("model", prefixPath("/v1/models/")),
+		apiRoute("mcp", prefixPath("/v1/mcp/")),
+		apiRoute("a2a", prefixPath("/v1/a2a/")),
+	)
+}
+
+// probeRoutes say whether the gateway lives and whether it is ready.
+func probeRoutes() []*routev3.Route {
 	return []*routev3.Route{
-		health,
+		directBody("health", exactPath("/health", method("GET|HEAD")), 200, `{"status":"ok"}`),
 		methodNotAllowed("health", exactPath("/health"), "GET, HEAD"),
-		api("ready", exactPath("/ready")),
-		api("models", exactPath("/v1/models")),
-		api("model", prefixPath("/v1/models/")),
-		api("mcp", prefixPath("/v1/mcp/")),
-		api("a2a", prefixPath("/v1/a2a/")),
+		apiRoute("ready", exactPath("/ready")),
 	}
+}
+
+func apiRoute(name string, m *routev3.RouteMatch) *routev3.Route {
+	return &routev3.Route{Name: name, Match: m, Metadata: lane("static"), RequestHeadersToAdd: []*corev3.HeaderValueOption{setHeader(ownHeader, "true")}, Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: apiCluster},
+		Timeout:          off(0),
+		RetryPolicy:      &routev3.RetryPolicy{RetryOn: "connect-failure,reset-before-request,refused-stream"},
+	}}}
 }
 
 func nothingHere() *routev3.Route {
@@ -137,4 +147,6 @@ func setHeader(name, value string) *corev3.HeaderValueOption {
 	}
 }
 
-func internalHeaders() []string { return []string{catalog.ProviderHeader, catalog.CheckedHeader} }
+func internalHeaders() []string {
+	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader}
+}

@@ -35,9 +35,12 @@ func filterNames(list []*hcmv3.HttpFilter) (out []string) {
 // A change of the order is a decision: it must be made here as well.
 func TestFilterOrder(t *testing.T) {
 	want := []string{"envoy.filters.http.ext_proc", "envoy.filters.http.router"}
-	assert.Equal(t, want, filterNames(publicFilters()))
+	plain := publicFilters(inputOf(t))
+	assert.Equal(t, want, filterNames(plain))
+	assert.Equal(t, append([]string{"envoy.filters.http.set_filter_state"}, want...), filterNames(publicFilters(inputOf(t,
+		"SERVER_TLS_CERT_PATH="+certPath, "SERVER_TLS_KEY_PATH="+keyPath, "SERVER_TLS_CLIENT_CA_PATH="+certPath))))
 	assert.Equal(t, want, filterNames(loopbackFilters()))
-	for _, list := range [][]*hcmv3.HttpFilter{publicFilters(), loopbackFilters()} {
+	for _, list := range [][]*hcmv3.HttpFilter{plain, loopbackFilters()} {
 		assert.True(t, list[0].GetDisabled(), "ext_proc is off unless a route switches it on")
 		assert.False(t, list[len(list)-1].GetDisabled())
 	}

@@ -9,12 +9,14 @@ import (
 const (
 	rootsSecret      = "provider-roots"
 	serverCertSecret = "server-certificate"
+	clientCASecret   = "client-authorities"
 )
 
 func keySecret(id string) string { return "key/" + id }
 
-// secrets are the providers' keys, the roots and the server's certificate. This is the only place where a key is
-// revealed; Envoy shows secrets as [redacted].
+// secrets are the providers' keys, the roots, the server's certificate and its clients' authorities. Their content
+// travels, not their files' names: what Envoy gets is what was checked, wherever it runs and whenever it asks. This is
+// the only place where a key is revealed; Envoy shows secrets as [redacted].
 func secrets(in Input) []cachetypes.Resource {
 	var out []cachetypes.Resource
 	for _, p := range in.Config.Ready() {
@@ -28,19 +30,31 @@ func secrets(in Input) []cachetypes.Resource {
 			}},
 		})
 	}
-	out = append(out, &tlsv3.Secret{
-		Name: rootsSecret,
-		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: file(in.RootsPath)}},
-	})
-	if s := in.Config.Server; s.TLSCertPath != "" {
+	roots := file(in.RootsPath)
+	if in.Config.Client.TLSCA != "" {
+		roots = inline(in.Config.Client.TLSCA)
+	}
+	out = append(out, authoritiesSecret(rootsSecret, roots))
+	if t := in.Config.Server.TLS; t.Enabled() {
 		out = append(out, &tlsv3.Secret{
 			Name: serverCertSecret,
 			Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
-				CertificateChain: file(s.TLSCertPath), PrivateKey: file(s.TLSKeyPath),
+				CertificateChain: inline(t.Pair.Cert), PrivateKey: inline(t.Pair.Key.Reveal()),
 			}},
 		})
+		if t.ClientCA != "" {
+			out = append(out, authoritiesSecret(clientCASecret, inline(t.ClientCA)))
+		}
 	}
 	return out
+}
+
+// authoritiesSecret is a bundle of certificates to trust.
+func authoritiesSecret(name string, bundle *corev3.DataSource) *tlsv3.Secret {
+	return &tlsv3.Secret{
+		Name: name,
+		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: bundle}},
+	}
 }
 
 func inline(s string) *corev3.DataSource {
