@@ -1,14 +1,8 @@
 package main
 
 import (
-	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"strconv"
-	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -25,8 +19,8 @@ import (
 )
 
 // load reads the configuration and reports its warnings and problems. It is nil when there is a problem.
-func load(stderr io.Writer) *config.Config {
-	c, warnings, err := config.Read()
+func load(stderr io.Writer, options ...config.Option) *config.Config {
+	c, warnings, err := config.Read(options...)
 	for _, w := range append(warnings, notYet(c)...) {
 		_, _ = fmt.Fprintln(stderr, "warning:", w)
 	}
@@ -123,52 +117,19 @@ func writeResources(w io.Writer, s *cachev3.Snapshot) error {
 	return nil
 }
 
-// masked replaces the value of a secret.
+// masked replaces the value of a secret, which is a generic one or a private key.
 func masked(r cachetypes.Resource) proto.Message {
 	s, ok := r.(*tlsv3.Secret)
-	if !ok || s.GetGenericSecret() == nil {
+	if !ok {
 		return r
 	}
-	return &tlsv3.Secret{Name: s.GetName(), Type: &tlsv3.Secret_GenericSecret{GenericSecret: &tlsv3.GenericSecret{
-		Secret: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "***"}},
-	}}}
-}
-
-// healthcheck asks the gateway on this machine, the way a container's health check does.
-func healthcheck(stdout, stderr io.Writer) int {
-	c := load(io.Discard)
-	if c == nil {
-		_, _ = fmt.Fprintln(stderr, "the configuration is bad: run `inference-gateway validate`")
-		return exitConfig
+	hidden := &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: "***"}}
+	s = proto.CloneOf(s)
+	switch t := s.GetType().(type) {
+	case *tlsv3.Secret_GenericSecret:
+		t.GenericSecret = &tlsv3.GenericSecret{Secret: hidden}
+	case *tlsv3.Secret_TlsCertificate:
+		t.TlsCertificate.PrivateKey = hidden
 	}
-	host, scheme := c.Server.Host, "http"
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	if c.Server.TLSCertPath != "" {
-		scheme = "https"
-	}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		// The certificate names the public host, and this asks the local address.
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, //nolint:gosec // no credential is sent
-	}}
-	url := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(c.Server.Port)) + "/ready"
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
-	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "not ready:", err)
-		return exitConfig
-	}
-	resp, err := client.Do(r)
-	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "not ready:", err)
-		return exitConfig
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		_, _ = fmt.Fprintf(stderr, "not ready: %s\n", body)
-		return exitConfig
-	}
-	_, _ = fmt.Fprintln(stdout, "ready")
-	return exitOK
+	return s
 }

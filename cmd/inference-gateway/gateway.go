@@ -108,11 +108,7 @@ func (g *gateway) notReady() []string {
 }
 
 func input(c *config.Config, l layout) snapshot.Input {
-	roots := c.Client.TLSCAPath
-	if roots == "" {
-		roots = envoy.SystemRoots()
-	}
-	return snapshot.Input{Config: c, Sockets: l.snapshot, RootsPath: roots}
+	return snapshot.Input{Config: c, Sockets: l.snapshot, RootsPath: envoy.SystemRoots()}
 }
 
 // directory is the configuration as requests are decided by it.
@@ -171,7 +167,7 @@ func loopbackTransport(path string, raw bool) *http.Transport {
 // announcement is the one line that says that the gateway is there.
 func announcement(c *config.Config, address string) string {
 	scheme := "http"
-	if c.Server.TLSCertPath != "" {
+	if c.Server.TLS.Enabled() {
 		scheme = "https"
 	}
 	ids := ""

@@ -42,24 +42,24 @@ const (
 // run is the whole program: it loads, wires, serves, and drains when it is told to stop.
 func run(stdout, stderr *os.File, m mode) int {
 	tuneRuntime(m)
-	c := load(stderr)
+	watcher := config.NewWatcher()
+	c := load(stderr, config.WithFiles(watcher.ReadFile))
 	if c == nil {
 		return exitConfig
 	}
 	level := &slog.LevelVar{}
 	level.Set(c.General.LogLevel)
 	log := telemetry.NewLogger(stderr, c.General.LogFormat, level)
-	if err := start(stdout, log, level, c, m); err != nil {
+	if err := start(stdout, log, level, c, watcher, m); err != nil {
 		log.Error("the gateway ended", "error", err)
 		return exitNotStart
 	}
 	return exitOK
 }
 
-func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Config, m mode) error {
+func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Config, watcher *config.Watcher, m mode) error {
 	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer release()
-	watcher := config.NewWatcher(c.General.EnvFile)
 	c = discover(stop, c, log)
 	dir, cleanup, err := privateDir(c, m)
 	if err != nil {
@@ -107,12 +107,10 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 	} else {
 		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · sockets in %s\n", version, dir)
 	}
-	if c.General.EnvFile != "" {
-		group.Go(func() error {
-			watcher.Run(ctx, watchPoll, func() { g.reload(ctx) })
-			return nil
-		})
-	}
+	group.Go(func() error {
+		watcher.Run(ctx, watchPoll, func() { g.reload(ctx, config.WithFiles(watcher.ReadFile)) })
+		return nil
+	})
 	group.Go(func() error {
 		select {
 		case <-stop.Done():
@@ -171,7 +169,11 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 }
 
 func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog io.Writer) (*envoy.Process, error) {
-	if err := portIsFree(g.current.Server.Host, g.current.Server.Port); err != nil {
+	server := g.current.Server
+	if err := portIsFree("SERVER_PORT", server.Host, server.Port); err != nil {
+		return nil, err
+	}
+	if err := portIsFree("SERVER_HTTP_REDIRECT_PORT", server.Host, server.TLS.RedirectPort); err != nil {
 		return nil, err
 	}
 	binary, err := envoy.Find(ctx, g.current.Envoy.Path)
@@ -190,11 +192,11 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 
 // portIsFree asks the kernel, because Envoy would not: it shares a port with every other Envoy of the same user, and a
 // second gateway would silently take half of the first one's requests. Any other reason Envoy tells itself.
-func portIsFree(host string, port int) error {
+func portIsFree(variable, host string, port int) error {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("SERVER_PORT: %s: address already in use", address)
+		return fmt.Errorf("%s: %s: address already in use", variable, address)
 	}
 	if err == nil {
 		return l.Close()
@@ -230,9 +232,9 @@ func (g *gateway) awaitReady(ctx, stop context.Context, admin *envoy.Admin, stdo
 }
 
 // reload reads the configuration again and applies it, or says why not and keeps the old one.
-func (g *gateway) reload(ctx context.Context) {
+func (g *gateway) reload(ctx context.Context, options ...config.Option) {
 	was := g.current
-	c, warnings, err := config.Read()
+	c, warnings, err := config.Read(options...)
 	for _, w := range warnings {
 		g.log.Warn("configuration: " + w.String())
 	}

@@ -38,7 +38,7 @@ func TestAnnouncement(t *testing.T) {
 	assert.NotContains(t, line, "sk-secret")
 	assert.NotContains(t, line, "\n", "one line")
 	secure := *c
-	secure.Server.TLSCertPath = "/cert.pem"
+	secure.Server.TLS.CertPath = "/cert.pem"
 	assert.Contains(t, announcement(&secure, "127.0.0.1:8443"), "https://127.0.0.1:8443/v1")
 }
 
