@@ -54,6 +54,9 @@ func Launch(t T, env Env, args ...string) *Gateway {
 	return g
 }
 
+// Env is the environment that it runs in.
+func (g *Gateway) Env() Env { return g.env.With() }
+
 func complete(t T, env Env) Env {
 	t.Helper()
 	env = env.With()
