@@ -1,0 +1,164 @@
+package policy
+
+import "strings"
+
+// Endpoint is the kind of request, which says how its body is read.
+type Endpoint uint8
+
+// The endpoints whose bodies are understood, and Other for everything else.
+const (
+	Other       Endpoint = iota
+	Chat                 // OpenAI chat completions
+	Completions          // OpenAI completions
+	Embeddings           // OpenAI embeddings
+	Responses            // OpenAI responses
+	Messages             // Anthropic messages
+	Gemini               // Google's generateContent and its kin: the model stands in the path
+	numEndpoints
+)
+
+// endpointNames are the names in policies, by Endpoint.
+var endpointNames = [numEndpoints]string{"other", "chat", "completions", "embeddings", "responses", "messages", "gemini"}
+
+// String is the name in policies.
+func (e Endpoint) String() string { return endpointNames[e] }
+
+// target is what a path says.
+type target struct {
+	path      string // without query, normalised
+	endpoint  Endpoint
+	model     string // where the path names it, as it stands there
+	modelAt   int    // where it begins in the raw path; -1 when it was not found there as it is
+	streaming bool   // the path says so
+}
+
+// suffixes are the ends of the paths of endpoints. What stands before them differs from provider to provider.
+var suffixes = [...]struct {
+	end      string
+	endpoint Endpoint
+}{
+	{"/chat/completions", Chat},
+	{"/completions", Completions},
+	{"/embeddings", Embeddings},
+	{"/responses", Responses},
+	{"/messages", Messages},
+	{"/messages/count_tokens", Messages},
+}
+
+// methods are the ends of Google's paths, after the colon.
+var methods = [...]struct {
+	name      string
+	endpoint  Endpoint
+	streaming bool
+}{
+	{"generatecontent", Gemini, false},
+	{"streamgeneratecontent", Gemini, true},
+	{"counttokens", Gemini, false},
+	{"embedcontent", Gemini, false},
+	{"batchembedcontents", Gemini, false},
+	{"rawpredict", Messages, false}, // Anthropic's models on Vertex AI
+	{"streamrawpredict", Messages, true},
+}
+
+// readTarget reads the value of :path. A path in an unusual spelling that a server may accept (other case, doubled
+// slashes, escapes, dot segments) is recognised too, so that it is no way around a rule.
+func readTarget(method, raw string) target {
+	bare, _, _ := strings.Cut(raw, "?")
+	t := target{path: cleanPath(bare), modelAt: -1}
+	if method != "POST" {
+		return t
+	}
+	lower := strings.ToLower(t.path)
+	for i := range suffixes {
+		if strings.HasSuffix(lower, suffixes[i].end) {
+			t.endpoint = suffixes[i].endpoint
+			if at := strings.LastIndex(lower, "/deployments/"); at >= 0 && at < len(lower)-len(suffixes[i].end) { // Azure
+				t.named(bare, t.path[at+len("/deployments/"):len(t.path)-len(suffixes[i].end)])
+			}
+			return t
+		}
+	}
+	at := max(strings.LastIndex(lower, "/models/"), strings.LastIndex(lower, "/tunedmodels/"))
+	if at < 0 {
+		return t
+	}
+	name := t.path[at+1:]
+	name = name[strings.IndexByte(name, '/')+1:]
+	colon := strings.LastIndexByte(name, ':')
+	if colon <= 0 {
+		return t
+	}
+	for i := range methods {
+		if strings.EqualFold(name[colon+1:], methods[i].name) {
+			t.endpoint, t.streaming = methods[i].endpoint, methods[i].streaming
+			t.named(bare, name[:colon])
+		}
+	}
+	return t
+}
+
+// named keeps the model of the path and where it stands.
+func (t *target) named(raw, model string) {
+	t.model = model
+	t.modelAt = strings.LastIndex(raw, "/"+model) + 1
+	if t.modelAt == 0 {
+		t.modelAt = -1
+	}
+}
+
+// cleanPath gives the path as a lenient server may read it: escapes resolved, slashes single, dot segments gone, no slash
+// at the end. Ordinary paths are given back as they are.
+func cleanPath(path string) string {
+	if path == "" {
+		return "/"
+	}
+	if strings.IndexByte(path, '%') < 0 && strings.IndexByte(path, '\\') < 0 && strings.IndexByte(path, ';') < 0 &&
+		!strings.Contains(path, "//") && !strings.Contains(path, "/.") && (path == "/" || path[len(path)-1] != '/') {
+		return path
+	}
+	decoded := strings.ReplaceAll(unescapePath(path), `\`, "/")
+	var kept []string
+	for segment := range strings.SplitSeq(decoded, "/") {
+		segment, _, _ = strings.Cut(segment, ";") // parameters of a segment
+		switch segment {
+		case "", ".":
+		case "..":
+			kept = kept[:max(0, len(kept)-1)]
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// unescapePath resolves percent escapes once; what is none stays.
+func unescapePath(path string) string {
+	if strings.IndexByte(path, '%') < 0 {
+		return path
+	}
+	out := make([]byte, 0, len(path))
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) {
+			high, low := hex(path[i+1]), hex(path[i+2])
+			if high >= 0 && low >= 0 {
+				out = append(out, byte(high<<4|low))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, path[i])
+	}
+	return string(out)
+}
+
+func hex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -1,0 +1,238 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+// halt is why an evaluation cannot go on.
+type halt uint8
+
+const (
+	running    halt = iota
+	waiting         // for the body
+	unreadable      // the body: problem says why
+	tooLarge        // the body, and the policy refuses such
+	encoded         // the body is compressed
+)
+
+// seen is what was found out about one request, each thing once.
+type seen struct {
+	halt    halt
+	problem problem // for unreadable
+
+	target target
+	doc    jsonedit.Doc
+
+	provider   string // lower case; empty when nothing tells it
+	bare, full string // the model without and with its provider, lower case; empty when there is none
+	prefix     string // of the model in the body, as written: "openai/"
+
+	targetDone, docGiven, docDone, docBad bool
+	providerDone, modelDone               bool
+	streaming, tools, images              answer
+
+	facts   []fact
+	claims  []string // values of claims, of all facts
+	scratch []byte
+	edits   []jsonedit.Edit
+	steps   []Step
+	holds   []Hold
+	set     []uint64 // candidates
+}
+
+// problem is what is wrong with a body.
+type problem struct {
+	param   string
+	message string
+}
+
+// answer is what is known of a yes or no question.
+type answer uint8
+
+const (
+	unasked answer = iota
+	no
+	yes
+)
+
+func answerOf(b bool) answer {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func (r *Request) target() *target {
+	if !r.seen.targetDone {
+		r.seen.target, r.seen.targetDone = readTarget(r.Method, r.Path), true
+	}
+	return &r.seen.target
+}
+
+// inspected says whether the body is one that rules can read, now or once it is there.
+func (r *Request) inspected(p *Policy) bool {
+	return r.target().endpoint != Other && (r.Body.State != CutOff || bool(p.overLimit))
+}
+
+// document reads the body. False: there is none to read, or the evaluation has to halt.
+func (r *Request) document(p *Policy) bool {
+	s := &r.seen
+	if s.docDone {
+		if s.docBad {
+			s.halt = unreadable
+		}
+		return !s.docBad
+	}
+	if s.docGiven {
+		s.docDone = true
+		s.docBad = !r.guard(p)
+		return !s.docBad
+	}
+	switch r.Body.State {
+	case Pending:
+		s.halt = waiting
+		return false
+	case CutOff:
+		s.halt = tooLarge
+		return false
+	case Encoded:
+		s.halt = encoded
+		return false
+	}
+	s.docDone = true
+	doc, err := jsonedit.Parse(r.Body.Bytes)
+	if err != nil {
+		param := ""
+		var e *jsonedit.Error
+		if errors.As(err, &e) {
+			param = e.Key
+		}
+		s.docBad = true
+		return r.refuse(param, err.Error())
+	}
+	s.doc = doc
+	s.docBad = !r.guard(p)
+	return !s.docBad
+}
+
+// refuse halts because of what the body holds.
+func (r *Request) refuse(param, message string) bool {
+	r.seen.halt, r.seen.problem = unreadable, problem{param, message}
+	return false
+}
+
+// guard refuses members whose names differ from ones that matter only in case: a server written in Go reads MAX_TOKENS as
+// max_tokens, and rules would not. Google's API reads names with underscores and without, so there that counts as little.
+func (r *Request) guard(p *Policy) bool {
+	doc, gemini := r.seen.doc, r.target().endpoint == Gemini
+	for i := range doc.Len() {
+		quoted := doc.Name(i)
+		if !gemini && !p.guardsCapitals && snakeCase(quoted[1:len(quoted)-1]) {
+			continue // can only be a guarded name itself, or another word
+		}
+		written := string(jsonedit.Unescaped(r.seen.scratch, quoted))
+		if slices.Contains(p.guarded, written) {
+			continue
+		}
+		for _, name := range p.guarded {
+			if strings.EqualFold(written, name) || gemini && strings.EqualFold(withoutUnderscores(written), withoutUnderscores(name)) {
+				return r.refuse(written, "write "+name+" exactly so: this policy reads that field, and some servers take other spellings for it")
+			}
+		}
+	}
+	return true
+}
+
+// snakeCase says that a name is of small ASCII letters, digits and underscores.
+func snakeCase(name []byte) bool {
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && c != '_' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func withoutUnderscores(s string) string { return strings.ReplaceAll(s, "_", "") }
+
+// model finds the model that the request names. False: it names none, or the evaluation has to halt.
+func (r *Request) model(p *Policy) bool {
+	s := &r.seen
+	if s.modelDone {
+		return s.full != ""
+	}
+	name := r.Model
+	if name == "" {
+		name = r.target().model
+	}
+	if name == "" {
+		if !r.inspected(p) {
+			s.modelDone = true
+			return false
+		}
+		if !r.document(p) {
+			return false
+		}
+		v, ok := s.doc.Member("model")
+		if ok && v.Kind != jsonedit.Null {
+			if name, ok = v.Text(); !ok {
+				return r.refuse("model", "model must be a string")
+			}
+		}
+	}
+	s.modelDone = true
+	if name == "" {
+		return false
+	}
+	r.nameModel(p, name)
+	return true
+}
+
+// nameModel keeps both spellings of the model, and learns the provider where nothing else tells it.
+func (r *Request) nameModel(p *Policy, written string) {
+	s := &r.seen
+	s.bare = strings.ToLower(written)
+	if r.Provider == "" && r.Model == "" {
+		if before, after, ok := strings.Cut(s.bare, "/"); ok && after != "" && p.isProvider(before) {
+			if host := r.hostProvider(p); host == "" || host == before {
+				s.prefix, s.bare = written[:len(before)+1], after
+				s.provider, s.providerDone = before, true
+			}
+		}
+	}
+	if !s.providerDone {
+		s.provider, s.providerDone = r.hostProvider(p), true
+	}
+	s.full = s.bare
+	if s.provider != "" {
+		s.full = s.provider + "/" + s.bare
+	}
+}
+
+// hostProvider finds the provider as routing or the upstream's host tells it; empty when neither does.
+func (r *Request) hostProvider(p *Policy) string {
+	switch {
+	case r.Provider != "":
+		return strings.ToLower(r.Provider)
+	case r.Upstream != "":
+		return p.providerOfHost(hostOnly(r.Upstream))
+	}
+	return p.providerOfHost(hostOnly(r.Authority))
+}
+
+// findProvider finds the provider. False: nothing tells it, or the evaluation has to halt.
+func (r *Request) findProvider(p *Policy) bool {
+	s := &r.seen
+	if !s.providerDone {
+		if s.provider = r.hostProvider(p); s.provider != "" {
+			s.providerDone = true
+		} else if r.model(p) || s.halt == running {
+			s.providerDone = true // by the model, or nothing tells it
+		}
+	}
+	return s.provider != ""
+}

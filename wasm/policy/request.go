@@ -1,0 +1,83 @@
+package policy
+
+import "github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+
+// Facts is what the host can tell of a request beyond its path and body. Every answer may cost a call to the host, so
+// each is asked for only when a rule wants it. A nil Facts knows nothing.
+type Facts interface {
+	// Header gives a request header by its lower-case name, several of one name joined by commas.
+	Header(name string) (string, bool)
+	// Principal is the identity in the client certificate of the peer, such as spiffe://cluster.local/ns/shop/sa/cart.
+	Principal() string
+	// PeerNamespace is the peer's namespace where something other than its principal tells it.
+	PeerNamespace() string
+	// NodeNamespace is the namespace of the proxy itself.
+	NodeNamespace() string
+	// NodeLabel is a label of the proxy itself.
+	NodeLabel(name string) (string, bool)
+	// AppendClaims appends the values of a verified token's claim: none, one, or several for a list. Dots lead into
+	// nested claims.
+	AppendClaims(dst []string, name string) []string
+}
+
+// BodyState says how much of the body there is.
+type BodyState uint8
+
+// The states of a body.
+const (
+	NoBody  BodyState = iota // the request has none
+	Pending                  // it has not arrived whole: a Decision may ask for it
+	Whole                    // Bytes is all of it
+	CutOff                   // it is longer than MaxBody and was not kept
+	Encoded                  // it is compressed
+)
+
+// Body is a request's body.
+type Body struct {
+	State BodyState
+	Bytes []byte // owned by the caller, and unchanged as long as the Request and its Decision are in use
+	Size  int64  // in bytes; -1 when it is not known yet. For CutOff, what is known to be there at least
+}
+
+// Request is what is decided on. The fields are the caller's; what follows from them is kept in the Request too, so that
+// it is found once. Reset it before it is used for another request; it keeps its memory.
+type Request struct {
+	Method    string
+	Path      string // :path, with the query
+	Authority string // :authority
+	Upstream  string // host of the upstream that the route leads to, where it is known
+	Provider  string // ID of the provider, where routing has decided it; else it is found by upstream or by model
+	Model     string // as the provider gets it, where routing has decided it; else it is found in body or path
+	Body      Body
+	Facts     Facts
+	Budgets   Budgets
+
+	seen seen
+}
+
+// Reset makes r fit for another request.
+func (r *Request) Reset() {
+	s := &r.seen
+	clear(s.claims)
+	clear(s.edits)
+	clear(s.holds) // so that nothing of the last request is kept alive
+	*r = Request{seen: seen{
+		facts: s.facts[:0], claims: s.claims[:0], scratch: s.scratch[:0],
+		edits: s.edits[:0], steps: s.steps[:0], holds: s.holds[:0], set: s.set[:0],
+	}}
+}
+
+// SetDoc gives the body as read already, which saves reading it again. It must be that of Body.Bytes.
+func (r *Request) SetDoc(doc jsonedit.Doc) { r.seen.doc, r.seen.docGiven = doc, true }
+
+// Doc gives the body as it was read for the decision; false when no rule needed it.
+func (r *Request) Doc() (jsonedit.Doc, bool) {
+	return r.seen.doc, r.seen.docGiven || r.seen.docDone && !r.seen.docBad
+}
+
+// Endpoint is what the request asks for, and Named what model and provider it names, as far as that was needed for the
+// decision: for logs and metadata.
+func (r *Request) Endpoint() Endpoint { return r.target().endpoint }
+
+// Named gives the provider and the model as far as the decision has found them: for logs and metadata.
+func (r *Request) Named() (provider, model string) { return r.seen.provider, r.seen.bare }
