@@ -38,6 +38,7 @@ var arrows = []struct {
 	{"internal/config", []string{"providers/catalog"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
+	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
 	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
 
 	{"envoy", []string{"internal/config", "internal/telemetry"}},

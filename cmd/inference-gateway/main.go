@@ -27,6 +27,8 @@ usage: inference-gateway [command]
   bootstrap     print that Envoy's bootstrap
   validate      read the configuration and print every problem; exit 1 when there is one
   config        print the effective configuration, secrets masked; --envoy: as Envoy's resources
+  policy        check FILE: read a policy and print every problem; exit 1 when there is one
+                test FILE CASES: show example requests to a policy; exit 1 when one is not decided as wanted
   healthcheck   exit 0 when the gateway on this machine answers ready
   version       print the version
 
@@ -41,6 +43,9 @@ func command(args []string, stdout, stderr *os.File) int {
 	name := "run"
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
+	}
+	if name == "policy" {
+		return policyCommand(args, stdout, stderr)
 	}
 	if len(args) > 0 && (name != "config" || len(args) > 1 || args[0] != "--envoy") {
 		return misuse(stderr, "unexpected argument "+args[0])

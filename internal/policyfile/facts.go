@@ -1,0 +1,71 @@
+package policyfile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// facts answers for an example request what Envoy answers for a real one.
+type facts struct {
+	request *Request
+	headers map[string]string // lower-case names
+}
+
+func newFacts(r *Request) facts {
+	f := facts{request: r, headers: map[string]string{}}
+	for name, value := range r.Headers {
+		f.headers[strings.ToLower(name)] = value
+	}
+	return f
+}
+
+func (f facts) Header(name string) (string, bool) {
+	value, ok := f.headers[name]
+	return value, ok
+}
+
+func (f facts) Principal() string     { return f.request.Peer.Principal }
+func (f facts) PeerNamespace() string { return f.request.Peer.Namespace }
+func (f facts) NodeNamespace() string { return f.request.Node.Namespace }
+
+func (f facts) NodeLabel(name string) (string, bool) {
+	value, ok := f.request.Node.Labels[name]
+	return value, ok
+}
+
+// AppendClaims finds a claim by its whole name first, since names such as https://example.com/roles hold dots.
+func (f facts) AppendClaims(dst []string, name string) []string {
+	return appendClaim(dst, f.request.Claims, name)
+}
+
+func appendClaim(dst []string, claims map[string]any, name string) []string {
+	value, ok := claims[name]
+	if !ok {
+		first, rest, nested := strings.Cut(name, ".")
+		inner, isMap := claims[first].(map[string]any)
+		if !nested || !isMap {
+			return dst
+		}
+		return appendClaim(dst, inner, rest)
+	}
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			dst = append(dst, fmt.Sprint(item))
+		}
+		return dst
+	case map[string]any, nil:
+		return dst
+	}
+	return append(dst, fmt.Sprint(value))
+}
+
+// counters is policy.Budgets for one case: time stands still.
+type counters struct{ sums map[string]int64 }
+
+func (c counters) Now() int64 { return 1_800_000_000 }
+
+func (c counters) Add(key string, _, n int64) int64 {
+	c.sums[key] += n
+	return c.sums[key]
+}

@@ -1,0 +1,237 @@
+package policyfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
+)
+
+// maxJSON bounds what aliases may grow a document to, in bytes. It is what a policy may have at most.
+const maxJSON = 1 << 20
+
+// document is a YAML document as JSON, with the line of each of its values.
+type document struct {
+	name  string
+	base  string // the field of the file that the document was taken from, such as spec.pluginConfig.policy
+	json  []byte
+	lines map[string]int // by path, as policy.Problem spells it
+}
+
+// line gives the line of a field: its own, or that of what it would stand in.
+func (d *document) line(path string) int {
+	for {
+		if line, ok := d.lines[path]; ok {
+			return line
+		}
+		cut := strings.LastIndexAny(path, ".[")
+		if cut < 0 {
+			return d.lines[""]
+		}
+		path = path[:cut]
+	}
+}
+
+// field gives a path as seen from the file.
+func (d *document) field(path string) string {
+	switch {
+	case d.base == "" || path == "":
+		return d.base + path
+	case path[0] == '[':
+		return d.base + path
+	}
+	return d.base + "." + path
+}
+
+// readYAML reads a file that holds a policy, by itself or as the pluginConfig of an Istio WasmPlugin.
+func readYAML(name string, content []byte) (*document, Problems) {
+	root, problems := parseYAML(name, content)
+	if problems != nil {
+		return nil, problems
+	}
+	c := converter{document: document{name: name, lines: map[string]int{}}}
+	if scalar(member(root, "kind")) == "WasmPlugin" {
+		c.base = "spec.pluginConfig.policy"
+		inner := member(member(member(root, "spec"), "pluginConfig"), "policy")
+		if inner == nil {
+			return nil, Problems{{name, root.Line, c.base, "this WasmPlugin holds no policy"}}
+		}
+		root = inner
+	}
+	c.value("", root)
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return &c.document, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+
+// parseYAML gives the one document of a file: of several, the one that is a WasmPlugin.
+func parseYAML(name string, content []byte) (*yaml.Node, Problems) {
+	var found *yaml.Node
+	for decoder, n := yaml.NewDecoder(bytes.NewReader(content)), 0; ; n++ {
+		var doc yaml.Node
+		err := decoder.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			p := Problem{File: name, Message: "this is not YAML"}
+			if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+				p.Line, _ = strconv.Atoi(m[1])
+				p.Message += ": " + m[2]
+			}
+			return nil, Problems{p}
+		}
+		if len(doc.Content) == 0 {
+			continue
+		}
+		root := doc.Content[0]
+		switch plugin := scalar(member(root, "kind")) == "WasmPlugin"; {
+		case found == nil || plugin && scalar(member(found, "kind")) != "WasmPlugin":
+			found = root
+		case plugin || scalar(member(found, "kind")) != "WasmPlugin":
+			return nil, Problems{{File: name, Line: root.Line, Message: "expected one document: this is another"}}
+		}
+	}
+	if found == nil {
+		return nil, Problems{{File: name, Message: "the file is empty"}}
+	}
+	return found, nil
+}
+
+// member finds a value in a mapping; nil when there is none.
+func member(n *yaml.Node, name string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func scalar(n *yaml.Node) string {
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	return n.Value
+}
+
+// converter writes a document as JSON, in the order of the file.
+type converter struct {
+	document
+	problems Problems
+	depth    int // of aliases that are being followed
+}
+
+func (c *converter) problem(n *yaml.Node, path, format string, args ...any) {
+	c.problems = append(c.problems, Problem{c.name, n.Line, c.field(path), fmt.Sprintf(format, args...)})
+}
+
+func (c *converter) value(path string, n *yaml.Node) {
+	if _, ok := c.lines[path]; !ok {
+		c.lines[path] = n.Line
+	}
+	if len(c.json) > maxJSON {
+		if len(c.problems) == 0 {
+			c.problem(n, path, "the document is larger than %d bytes", maxJSON)
+		}
+		return
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		c.mapping(path, n)
+	case yaml.SequenceNode:
+		c.json = append(c.json, '[')
+		for i, item := range n.Content {
+			if i > 0 {
+				c.json = append(c.json, ',')
+			}
+			c.value(policy.JoinIndex(path, i), item)
+		}
+		c.json = append(c.json, ']')
+	case yaml.AliasNode:
+		if c.depth++; c.depth > 16 {
+			c.problem(n, path, "aliases are nested too deeply")
+		} else {
+			c.value(path, n.Alias)
+		}
+		c.depth--
+	case yaml.ScalarNode:
+		c.scalar(path, n)
+	default:
+		c.problem(n, path, "expected a value")
+	}
+}
+
+func (c *converter) mapping(path string, n *yaml.Node) {
+	c.json = append(c.json, '{')
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		at := policy.JoinName(path, key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			c.problem(key, path, "expected a name")
+			continue
+		case key.Tag == "!!merge":
+			c.problem(key, path, "merge keys (<<) are not read: write the fields out")
+			continue
+		case seen[key.Value] > 0:
+			c.problem(key, at, "is given already in line %d", seen[key.Value])
+			continue
+		}
+		seen[key.Value] = key.Line
+		if len(seen) > 1 {
+			c.json = append(c.json, ',')
+		}
+		c.text(key.Value)
+		c.json = append(c.json, ':')
+		c.lines[at] = key.Line
+		c.value(at, value)
+	}
+	c.json = append(c.json, '}')
+}
+
+// scalar follows the types that YAML 1.2's core schema gives to plain words. A date is text to it.
+func (c *converter) scalar(path string, n *yaml.Node) {
+	switch n.Tag {
+	case "!!str", "!!timestamp":
+		c.text(n.Value)
+		return
+	case "!!null":
+		c.json = append(c.json, "null"...)
+		return
+	case "!!bool":
+		c.json = strconv.AppendBool(c.json, strings.EqualFold(n.Value, "true"))
+		return
+	case "!!int":
+		var i int64
+		if err := n.Decode(&i); err == nil {
+			c.json = strconv.AppendInt(c.json, i, 10)
+			return
+		}
+	case "!!float":
+		var f float64
+		if err := n.Decode(&f); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			c.json = strconv.AppendFloat(c.json, f, 'g', -1, 64)
+			return
+		}
+	}
+	c.problem(n, path, "%s is no value that JSON has: put it in quotes to make it text", n.Value)
+}
+
+func (c *converter) text(s string) { c.json = jsonedit.AppendQuote(c.json, s) }
