@@ -33,6 +33,10 @@ func load(stderr io.Writer, options ...config.Option) *config.Config {
 		_, _ = fmt.Fprintln(stderr, "the configuration is bad:\nAUTH_ENABLED=true: this version cannot check tokens yet; unset it and protect the listener otherwise")
 		return nil
 	}
+	if c.General.PolicyFile != "" {
+		_, _ = fmt.Fprintln(stderr, "the configuration is bad:\nPOLICY_FILE: this version cannot enforce a policy yet; unset it")
+		return nil
+	}
 	return c
 }
 

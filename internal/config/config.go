@@ -35,6 +35,7 @@ type General struct {
 	LogFormat                       string   // "json", "text", or "" for text on a terminal and JSON elsewhere
 	AllowedModels, DisallowedModels []string // as written; catalog.NewModelFilter compiles them
 	EnvFile                         string   // path of the watched dotenv file, or ""
+	PolicyFile                      string   // path of the watched policy, or ""; internal/policyfile reads it
 }
 
 // Server is the public listener. A zero timeout means no limit.
