@@ -27,8 +27,7 @@ usage: inference-gateway [command]
   bootstrap     print that Envoy's bootstrap
   validate      read the configuration and print every problem; exit 1 when there is one
   config        print the effective configuration, secrets masked; --envoy: as Envoy's resources
-  policy        check FILE: read a policy and print every problem; exit 1 when there is one
-                test FILE CASES: show example requests to a policy; exit 1 when one is not decided as wanted
+  policy        check FILE, or test FILE CASES: print a policy's problems, or what it does with example requests
   healthcheck   exit 0 when the gateway on this machine answers ready
   version       print the version
 
