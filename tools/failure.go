@@ -54,8 +54,17 @@ func clientError(err error) *apierror.Error {
 	}
 }
 
-// refusal is a provider's error in a later turn: the client asked for none of that request, so it is told what happened.
-func refusal(resp *http.Response) *apierror.Error {
+// laterRefusal is a provider's error in a later turn: the client asked for none of that request, so it is told what
+// happened. What the provider said of when to try again holds all the same.
+type laterRefusal struct {
+	told       *apierror.Error
+	retryAfter string
+}
+
+func (r *laterRefusal) Error() string { return r.told.Error() }
+func (r *laterRefusal) Unwrap() error { return r.told }
+
+func refusal(resp *http.Response) *laterRefusal {
 	cause := http.StatusText(resp.StatusCode)
 	if body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10)); err == nil {
 		if doc, err := jsonedit.Parse(body); err == nil {
@@ -64,6 +73,7 @@ func refusal(resp *http.Response) *apierror.Error {
 			}
 		}
 	}
-	return apierror.New(apierror.UpstreamError, "the model refused a later turn of the tool loop with status %s: %s",
+	told := apierror.New(apierror.UpstreamError, "the model refused a later turn of the tool loop with status %s: %s",
 		strconv.Itoa(resp.StatusCode), strings.TrimSpace(cause))
+	return &laterRefusal{told: told, retryAfter: resp.Header.Get("Retry-After")}
 }

@@ -249,6 +249,8 @@ func (g *gathering) end() *turn {
 		m.kind, m.value = jsonedit.Null, null
 	} else if m.kind == jsonedit.String {
 		t.text = m.text.String()
+	} else {
+		t.text = spokenParts(m.items)
 	}
 	for _, m := range g.members {
 		message.WriteByte(',')

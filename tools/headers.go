@@ -15,6 +15,10 @@ const (
 	BypassA2AHeader = "X-A2a-Bypass"
 )
 
+// shouldRetryHeader keeps OpenAI's clients from sending a request again by themselves, as they do after a 502: its tools
+// have run, and would run once more. (openai-python: _base_client.py, _should_retry.)
+const shouldRetryHeader = "X-Should-Retry"
+
 // hopByHop holds for one connection, or for a body that is not this one.
 var hopByHop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -171,8 +172,19 @@ func (l *loop) ask(ctx context.Context, body []byte) (*turn, error) {
 
 // failing tells the client of an error that it has not heard of yet.
 func (l *loop) failing(err error) error {
-	if e := clientError(err); e != nil {
-		l.face.fail(e)
+	e := clientError(err)
+	if e == nil {
+		return err
 	}
+	if !l.out.started {
+		var later *laterRefusal
+		if errors.As(err, &later) && later.retryAfter != "" {
+			l.out.w.Header().Set("Retry-After", later.retryAfter)
+		}
+		if l.calls > 0 {
+			l.out.w.Header().Set(shouldRetryHeader, "false")
+		}
+	}
+	l.face.fail(e)
 	return err
 }

@@ -61,7 +61,7 @@ func TestSemantics07Cap(t *testing.T) {
 				t.Fatalf("%d requests, the last %v", len(sent), sent[len(sent)-1])
 			}
 			checkLimit(t, r, more)
-			if got := strings.ReplaceAll(r.seen.content, "\n\n", ""); got != "abcd" {
+			if r.seen.content != "a\n\nb\n\nc\n\nd" {
 				t.Errorf("text so far: %q", r.seen.content)
 			}
 		})
@@ -128,6 +128,7 @@ func TestSemantics08Errors(t *testing.T) {
 					first.ServeHTTP(w, r)
 					return
 				}
+				w.Header().Set("Retry-After", "9")
 				apierror.New(apierror.RateLimited, "too fast").Write(w)
 			}))
 			r := s.post(ask("x", more...))
@@ -135,6 +136,9 @@ func TestSemantics08Errors(t *testing.T) {
 				t.Errorf("got %d %s", r.status, r.body)
 			}
 			checkFailed(t, r, more, 502)
+			if more == nil && (r.header.Get("Retry-After") != "9" || r.header.Get("X-Should-Retry") != "false") {
+				t.Errorf("a client may try again too soon, or by itself: %v", r.header)
+			}
 		})
 		t.Run("cut in a later turn", func(t *testing.T) {
 			first := answers(more, []string{"a"}, add)

@@ -262,6 +262,51 @@ func TestSemantics04OneLife(t *testing.T) {
 	})
 }
 
+// What a model says before it calls tools stands before its answer, streamed or not, a blank line between.
+func TestSemantics04TextsOfTurnsAreParagraphs(t *testing.T) {
+	bothWays(t, func(t *testing.T, more ...string) {
+		for want, texts := range map[string][]string{
+			"I will look.\n\nIt is 42.":       {"I will look.", "It is 42."},
+			"One.\n\nTwo.\n\nThree.":          {"One.", "Two.", "Three."},
+			"Two.\n\nThree.":                  {"", "Two.", "Three."},
+			"One.":                            {"One.", ""},
+			`ends in a line:\n\nthe next`:     {`ends in a line:\n`, "the next"},
+			`ends in a blank line:\n\nnext`:   {`ends in a blank line:\n\n`, "next"},
+			`\n \nthe first that says a word`: {`\n \n`, "the first that says a word"},
+		} {
+			s := start(t, ordinary(), answers(more, texts, func(i int) string {
+				if i == len(texts)-1 {
+					return ""
+				}
+				return add(i)
+			}))
+			r := s.post(ask("x", more...))
+			wellFormed(t, r)
+			if want := strings.ReplaceAll(want, `\n`, "\n"); r.seen.content != want {
+				t.Errorf("%q became %q, want %q", texts, r.seen.content, want)
+			}
+		}
+	})
+	t.Run("before the client's calls", func(t *testing.T) {
+		calls := `[{"id":"w","type":"function","function":{"name":"weather","arguments":"{}"}}]`
+		for _, content := range []string{`"Then this."`, `[{"type":"thinking","thinking":"t"},{"type":"text","text":"Then this."}]`, `null`} {
+			first := strings.Replace(calling(add(1)), `"content":null`, `"content":"I will look."`, 1)
+			last := strings.Replace(calling(calls), `"content":null`, `"content":`+content, 1)
+			r := start(t, ordinary(), &script{answers: []string{first, last}}).post(ask("x", clientTool))
+			if !strings.Contains(r.body, "I will look.") || content != "null" && !strings.Contains(r.body, "Then this.") || !strings.Contains(r.body, calls) {
+				t.Errorf("%s: got %s", content, r.body)
+			}
+		}
+	})
+	t.Run("an answer of a format is the last turn's alone", func(t *testing.T) {
+		first := strings.Replace(calling(add(1)), `"content":null`, `"content":"{}"`, 1)
+		s := start(t, ordinary(), &script{answers: []string{first, saying(`[1]`)}})
+		if r := s.post(ask("x", `"response_format":{"type":"json_object"}`)); r.seen.content != "[1]" {
+			t.Errorf("got %s", r.body)
+		}
+	})
+}
+
 func TestSemantics05UsageIsTheSum(t *testing.T) {
 	bothWays(t, func(t *testing.T, more ...string) {
 		if more != nil {

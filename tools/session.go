@@ -28,15 +28,16 @@ type Session struct {
 	renamed     map[string]string // names in the request that are not those of the catalogue, with what they mean
 	clientTools map[string]bool
 
-	stream    bool
-	asksUsage bool            // the client wants a usage chunk
-	always    []jsonedit.Edit // of every request to the model
-	history   [][]byte        // messages added to those of the client
-	followUps int
-	lastCalls string   // what the turn before called
-	sameCalls int      // turns in a row that called the same
-	usage     []byte   // of all turns
-	texts     []string // of all turns
+	stream     bool
+	asksUsage  bool            // the client wants a usage chunk
+	always     []jsonedit.Edit // of every request to the model
+	history    [][]byte        // messages added to those of the client
+	followUps  int
+	lastCalls  string // what the turn before called
+	sameCalls  int    // turns in a row that called the same
+	usage      []byte // of all turns
+	said       string // the text of all turns
+	structured bool   // the client wants an answer of a format, such as JSON
 }
 
 // Open begins a loop. It is false when the request has no use for one and should take its way as it is: there are no
@@ -69,6 +70,9 @@ func Open(body []byte, catalogue Catalogue, o Options) (*Session, bool) {
 		return nil, false
 	}
 	s.askUsage()
+	if format, ok := object(s.request, "response_format"); ok {
+		s.structured = text(format, "type") != "text"
+	}
 	return s, true
 }
 

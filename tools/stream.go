@@ -23,6 +23,7 @@ type stream struct {
 	parser  sse.Parser
 	turn    gathering
 	done    bool // [DONE] of this turn is behind
+	spoke   bool // this turn has said something
 
 	identity []jsonedit.Edit // id, created and model of the first chunk, which all others get
 	known    bool            // identity is set
@@ -62,7 +63,7 @@ func (st *stream) endTurn(dst []byte) ([]byte, *turn, error) {
 		dst = st.send(dst, st.pattern(nil, callsDelta(delta), null))
 	}
 	t := st.turn.end()
-	st.turn, st.parser, st.done = gathering{session: st.session}, sse.Parser{}, false
+	st.turn, st.parser, st.done, st.spoke = gathering{session: st.session}, sse.Parser{}, false, false
 	return dst, t, nil
 }
 
@@ -130,6 +131,7 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 	}
 	dst = st.identify(dst, chunk)
 	delta, _ := object(choice, "delta")
+	dst = st.separate(dst, chunk, delta)
 	edited, released := st.delta(delta)
 	edits, withheld := choiceEdits(delta, edited), false
 	if finish := text(choice, "finish_reason"); finish != "" {
@@ -149,6 +151,20 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 		dst = st.send(dst, st.pattern(chunk.Body(), callsDelta(d), null))
 	}
 	return dst
+}
+
+// separate sends what goes between the texts of two turns, before the first of the second.
+func (st *stream) separate(dst []byte, chunk, delta jsonedit.Doc) []byte {
+	content, _ := delta.Member("content")
+	if st.spoke || spoken(content) == "" {
+		return dst
+	}
+	st.spoke = true
+	between := separator(st.session.said)
+	if between == "" {
+		return dst
+	}
+	return st.send(dst, st.pattern(chunk.Body(), slices.Concat([]byte(`{"content":`), quote(between), []byte(`}`)), null))
 }
 
 // delta takes what a chunk adds. It gives the delta that the client gets, without the role when it has had one and

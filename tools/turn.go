@@ -43,7 +43,7 @@ const sameTurns = 3
 func (s *Session) judge(t *turn) verdict {
 	s.usage = addUsage(s.usage, t.usage)
 	if t.text != "" {
-		s.texts = append(s.texts, t.text)
+		s.said += separator(s.said) + t.text
 	}
 	clients := 0
 	for _, c := range t.calls {

@@ -2,7 +2,6 @@ package tools
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
@@ -25,7 +24,8 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 		return t, nil // not what the loop can read more of; the client may know what it is
 	}
 	t.finish = text(choice, "finish_reason")
-	t.text = text(message, "content")
+	content, _ := message.Member("content")
+	t.text = spoken(content)
 	t.message = message.Remove(nil, "tool_calls")
 	calls, _ := array(message, "tool_calls")
 	for _, raw := range elements(calls) {
@@ -82,7 +82,8 @@ func (s *Session) finishWhole(body []byte, t *turn, v verdict) []byte {
 	if s.followUps > 0 && s.usage != nil {
 		edits = append(edits, jsonedit.Edit{Name: "usage", Raw: s.usage})
 	}
-	if choice, message, ok := firstMessage(doc); ok && len(t.calls) > 0 && v != handOver {
+	dropsCalls := len(t.calls) > 0 && v != handOver
+	if choice, message, ok := firstMessage(doc); ok && (dropsCalls || s.spokeBefore(t)) {
 		choices, _ := array(doc, "choices")
 		choice, _ = jsonedit.Parse(s.finishChoice(choice, message, t, v))
 		edits = append(edits, jsonedit.Edit{Name: "choices", Raw: withElement(choices, 0, choice.Body())})
@@ -93,21 +94,24 @@ func (s *Session) finishWhole(body []byte, t *turn, v verdict) []byte {
 	return doc.Apply(nil, edits...)
 }
 
-// finishChoice leaves the client's calls and no other, and at the limit says so.
+// finishChoice leaves the client's calls and no other, has all turns' text, and at the limit says so.
 func (s *Session) finishChoice(choice, message jsonedit.Doc, t *turn, v verdict) []byte {
-	var calls [][]byte
-	for _, c := range t.calls {
-		if c.clients {
-			calls = append(calls, c.raw)
+	var edits []jsonedit.Edit
+	if len(t.calls) > 0 {
+		var calls [][]byte
+		for _, c := range t.calls {
+			if c.clients {
+				calls = append(calls, c.raw)
+			}
 		}
+		edit := jsonedit.Edit{Name: "tool_calls"}
+		if len(calls) > 0 {
+			edit.Raw = arrayOf(calls...)
+		}
+		edits = append(edits, edit)
 	}
-	edit := jsonedit.Edit{Name: "tool_calls"}
-	if len(calls) > 0 {
-		edit.Raw = arrayOf(calls...)
-	}
-	edits := []jsonedit.Edit{edit}
-	if v == limited {
-		edits = append(edits, jsonedit.Edit{Name: "content", Raw: quote(strings.Join(s.texts, "\n\n"))})
+	if v == limited || s.spokeBefore(t) {
+		edits = append(edits, jsonedit.Edit{Name: "content", Raw: s.wholeContent(message, t)})
 	}
 	choiceEdits := []jsonedit.Edit{{Name: "message", Raw: message.Apply(nil, edits...)}}
 	if v == limited {
