@@ -13,6 +13,7 @@ import (
 	"time"
 
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/xds"
@@ -33,10 +34,12 @@ type gateway struct {
 	xds     *xds.Server
 	extproc *extproc.Server
 	api     *api.Server
-	tools   toolset
-	loop    http.Handler
+	lane    lane
 	log     *slog.Logger
 	level   *slog.LevelVar
+
+	loopback *http.Transport // for the models of loops
+	group    *errgroup.Group // of everything that runs as long as the gateway
 
 	draining atomic.Bool
 	current  *config.Config    // what runs
@@ -48,11 +51,11 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{layout: l, tools: t, log: log, level: level}
+	g := &gateway{layout: l, log: log, level: level, loopback: loopbackTransport(l.snapshot.Loopback, true)}
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
 	g.api = api.New(api.Options{Client: loopbackClient(l.snapshot.Loopback), Ready: g.notReady, Log: log})
-	g.loop = t.handler(g, c)
+	g.use(t, c)
 	return g, nil
 }
 
@@ -74,21 +77,28 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	t, discard, err := g.toolsFor(ctx, c)
+	if err != nil {
+		return err
+	}
 	old, next := g.extproc.Directory(), directory(c)
 	g.extproc.Update(old.Between(next))
 	if err := g.xds.Push(ctx, s); err != nil {
 		g.extproc.Update(old)
+		discard()
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	if err := g.xds.Settled(wait); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		g.extproc.Update(old)
+		discard()
 		return errors.Join(err, g.xds.Push(ctx, g.running))
 	} else if err != nil {
 		g.log.Warn("the new configuration is set, but no Envoy has confirmed it yet", "error", err)
 	}
 	g.extproc.Update(next)
+	g.use(t, c)
 	g.api.Update(g.apiState(c))
 	g.level.Set(c.General.LogLevel)
 	g.current, g.running = c, s
@@ -133,7 +143,9 @@ func filter(c *config.Config) catalog.ModelFilter {
 // apiState is the configuration as the API sees it.
 func (g *gateway) apiState(c *config.Config) api.State {
 	s := api.State{Filter: filter(c)}
-	s.Tools, s.Agents = g.tools.pages(c)
+	if now := g.lane.current.Load(); now != nil {
+		s.Tools, s.Agents = now.tools.pages(c)
+	}
 	for _, p := range c.Providers {
 		key := sha256.Sum256([]byte(p.Key.Reveal()))
 		s.Providers = append(s.Providers, api.Provider{

@@ -155,7 +155,7 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 	for _, s := range []struct {
 		path    string
 		handler http.Handler
-	}{{g.layout.snapshot.API, g.api.Handler()}, {g.layout.snapshot.Demo, demoProvider}, {g.layout.snapshot.Loop, g.loop}} {
+	}{{g.layout.snapshot.API, g.api.Handler()}, {g.layout.snapshot.Demo, demoProvider}, {g.layout.snapshot.Loop, &g.lane}} {
 		l, err := listen(s.path)
 		if err != nil {
 			return err
@@ -164,7 +164,7 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 		group.Go(func() error { return ignoreClosed(server.Serve(l)) })
 		group.Go(func() error { <-ctx.Done(); return server.Close() })
 	}
-	g.tools.run(ctx, group)
+	g.serveTools(ctx, group)
 	return nil
 }
 
@@ -240,10 +240,6 @@ func (g *gateway) reload(ctx context.Context, options ...config.Option) {
 	}
 	if err == nil && c.Auth.Enabled {
 		err = errors.New("AUTH_ENABLED=true: this version cannot check tokens yet")
-	}
-	if err == nil && !sameTools(was, c) {
-		g.log.Warn("configuration: MCP_ and A2A_ variables have changed and take effect at the next start")
-		c.MCP, c.A2A = was.MCP, was.A2A // the routes must fit the tools that run
 	}
 	if err == nil {
 		err = g.apply(ctx, discover(ctx, c, g.log))

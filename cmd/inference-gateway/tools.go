@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,15 +19,25 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/tools/mcp"
 )
 
-// toolset is the tools of one gateway for its whole life: connections to servers and agents outlive a reload. A nil
-// manager is one that is not configured.
+// toolsTime is how long a reload waits for new servers and agents, so that chat does not go without their tools for a
+// moment. Those that take longer are taken in later.
+const toolsTime = 3 * time.Second
+
+// toolset is the tools of one configuration: connections to servers and agents, and the loops that use them. A reload
+// that changes them makes another. A nil manager is one that is not configured.
 type toolset struct {
-	mcp *mcp.Manager
-	a2a *a2a.Manager
+	mcp  *mcp.Manager
+	a2a  *a2a.Manager
+	stop context.CancelFunc // set by run
+
+	mu      sync.Mutex
+	loops   int // that are under way
+	retired bool
+	idle    chan struct{} // closed when retired and without loops
 }
 
-func newToolset(c *config.Config, log *slog.Logger) (toolset, error) {
-	var t toolset
+func newToolset(c *config.Config, log *slog.Logger) (*toolset, error) {
+	t := &toolset{idle: make(chan struct{})}
 	var mcpErr, a2aErr error
 	if c.MCP.Enabled && len(c.MCP.Servers) > 0 {
 		t.mcp, mcpErr = mcp.New(mcpOptions(c.MCP, log))
@@ -36,20 +48,69 @@ func newToolset(c *config.Config, log *slog.Logger) (toolset, error) {
 	return t, errors.Join(mcpErr, a2aErr)
 }
 
-// run keeps the tools up to date until ctx ends.
-func (t toolset) run(ctx context.Context, group *errgroup.Group) {
+// run keeps the tools up to date until ctx ends, or the toolset is retired and its last loop has ended.
+func (t *toolset) run(ctx context.Context, group *errgroup.Group) {
+	ctx, t.stop = context.WithCancel(ctx)
 	if t.mcp != nil {
 		group.Go(func() error { return t.mcp.Run(ctx) })
 	}
 	if t.a2a != nil {
 		group.Go(func() error { return t.a2a.Run(ctx) })
 	}
+	group.Go(func() error {
+		defer t.stop()
+		select {
+		case <-t.idle:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+}
+
+// settled waits until every server and agent has been asked once, but not long: some never answer.
+func (t *toolset) settled(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, toolsTime)
+	defer cancel()
+	if t.mcp != nil {
+		t.mcp.Settled(ctx)
+	}
+	if t.a2a != nil {
+		t.a2a.Settled(ctx)
+	}
+}
+
+// enter counts a loop in; it fails when the toolset is retired.
+func (t *toolset) enter() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.retired {
+		return false
+	}
+	t.loops++
+	return true
+}
+
+func (t *toolset) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.loops--; t.loops == 0 && t.retired {
+		close(t.idle)
+	}
+}
+
+// retire takes no more loops. Those that are under way go on with their tools; then all connections are closed.
+func (t *toolset) retire() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.retired = true; t.loops == 0 {
+		close(t.idle)
+	}
 }
 
 // handler is the loop lane of these tools.
-func (t toolset) handler(g *gateway, c *config.Config) *loop.Handler {
+func (t *toolset) handler(g *gateway, c *config.Config) *loop.Handler {
 	o := loop.Options{
-		Transport: loopbackTransport(g.layout.snapshot.Loopback, true),
+		Transport: g.loopback,
 		Directory: g.extproc.Directory,
 		Log:       g.log,
 		Session:   tools.Options{MaxIterations: c.MCP.MaxIterations, Selector: c.MCP.ToolMode == "selector"},
@@ -67,7 +128,7 @@ func (t toolset) handler(g *gateway, c *config.Config) *loop.Handler {
 }
 
 // pages are the API's view of the tools, where they are exposed.
-func (t toolset) pages(c *config.Config) (toolPages, agentPages http.Handler) {
+func (t *toolset) pages(c *config.Config) (toolPages, agentPages http.Handler) {
 	if t.mcp != nil && c.MCP.Expose {
 		toolPages = api.ToolPages(func() any { return t.mcp.ToolList() }, func() any { return t.mcp.Servers() })
 	}
@@ -92,7 +153,7 @@ type agentList struct {
 	Data   []a2a.Status `json:"data"`
 }
 
-// sameTools says whether a reload leaves the tools as they are. They are only read at the start.
+// sameTools says whether a reload leaves the tools as they are.
 func sameTools(was, is *config.Config) bool {
 	return reflect.DeepEqual(was.MCP, is.MCP) && reflect.DeepEqual(was.A2A, is.A2A)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,9 @@ type agent struct {
 	log     *slog.Logger
 	view    atomic.Pointer[view]
 	wake    chan struct{} // a call could not reach the agent: look now
+
+	first     chan struct{} // closed when the card has been asked for once, or never will be
+	firstOnce sync.Once
 }
 
 // view is what is known of an agent. It never changes.
@@ -36,6 +40,7 @@ type view struct {
 
 // run looks at the card again and again: that is discovery, health and refresh in one.
 func (a *agent) run(ctx context.Context) {
+	defer a.asked()
 	for {
 		pause := a.o.RefreshInterval
 		if err := a.look(ctx); err != nil {
@@ -76,6 +81,7 @@ func (a *agent) look(ctx context.Context) error {
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = a.o.InitialBackoff, a.o.RetryInterval, 2
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := a.readOnce(ctx)
+		a.asked()
 		if err != nil && !passing(err) {
 			err = backoff.Permanent(err)
 		}
@@ -83,6 +89,8 @@ func (a *agent) look(ctx context.Context) error {
 	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(uint(a.o.MaxRetries)+1), backoff.WithMaxElapsedTime(0))
 	return err
 }
+
+func (a *agent) asked() { a.firstOnce.Do(func() { close(a.first) }) }
 
 // passing tells failures worth another attempt at once from those that somebody has to mend.
 func passing(err error) bool {

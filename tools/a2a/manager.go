@@ -39,7 +39,7 @@ func New(o Options) (*Manager, error) {
 		e.Headers = e.Headers.Clone()
 		a := &agent{
 			Endpoint: e, o: o, manager: m, base: base, log: o.Logger.With("agent", e.Name),
-			http: newClient(e, originOf(base), o.MaxBody), wake: make(chan struct{}, 1),
+			http: newClient(e, originOf(base), o.MaxBody), wake: make(chan struct{}, 1), first: make(chan struct{}),
 		}
 		a.view.Store(&view{state: StateConnecting, since: time.Now()})
 		m.agents = append(m.agents, a)
@@ -67,6 +67,17 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // Catalogue is the tools of this moment. A request takes it once and keeps it.
 func (m *Manager) Catalogue() tools.Catalogue { return m.snapshot.Load() }
+
+// Settled waits until each agent has been asked once, or ctx ends: what there is then is what a start can promise.
+func (m *Manager) Settled(ctx context.Context) {
+	for _, a := range m.agents {
+		select {
+		case <-a.first:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // publish shows what is now known of an agent, with a new snapshot if that changes the tools.
 func (m *Manager) publish(a *agent, next *view) {
