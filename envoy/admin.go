@@ -72,13 +72,13 @@ func (a *Admin) ListenerAddress(ctx context.Context, name string) (string, error
 	return "", fmt.Errorf("envoy has no listener %q", name)
 }
 
-// StopListening closes the listeners at once and lets open requests finish; connections are closed after the answer
-// that is under way on them.
+// StopListening closes the inbound listeners at once and lets open requests finish; connections are closed after the
+// answer that is under way on them. Other listeners stay: loops that are under way ask their models through one.
 func (a *Admin) StopListening(ctx context.Context) error {
 	if _, err := a.call(ctx, http.MethodPost, "/healthcheck/fail"); err != nil {
 		return err
 	}
-	_, err := a.call(ctx, http.MethodPost, "/drain_listeners")
+	_, err := a.call(ctx, http.MethodPost, "/drain_listeners?inboundonly")
 	return err
 }
 

@@ -27,7 +27,7 @@ const static = `{
  "node": {"id": "test", "cluster": "test"},
  "admin": {"address": {"pipe": {"path": %q}}},
  "static_resources": {
-  "listeners": [{"name": "public", "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+  "listeners": [{"name": "public", "traffic_direction": "INBOUND", "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
    "filter_chains": [{"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     "stat_prefix": "public",

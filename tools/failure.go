@@ -26,6 +26,8 @@ func (l *loop) turnError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return apierror.New(apierror.UpstreamTimeout, "the tool loop took longer than it may")
+	case errors.As(context.Cause(ctx), &known): // whoever has ended the loop says why
+		return known
 	case ctx.Err() != nil:
 		return apierror.New(apierror.Unavailable, "the request was cancelled")
 	case errors.Is(err, errProvider), errors.Is(err, errClientGone), errors.As(err, &known):

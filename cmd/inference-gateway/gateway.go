@@ -34,7 +34,7 @@ type gateway struct {
 	xds     *xds.Server
 	extproc *extproc.Server
 	api     *api.Server
-	lane    lane
+	lane    *lane
 	log     *slog.Logger
 	level   *slog.LevelVar
 
@@ -51,7 +51,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{layout: l, log: log, level: level, loopback: loopbackTransport(l.snapshot.Loopback, true)}
+	g := &gateway{layout: l, lane: newLane(), log: log, level: level, loopback: loopbackTransport(l.snapshot.Loopback, true)}
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
 	g.api = api.New(api.Options{Client: loopbackClient(l.snapshot.Loopback), Ready: g.notReady, Log: log})
@@ -143,9 +143,7 @@ func filter(c *config.Config) catalog.ModelFilter {
 // apiState is the configuration as the API sees it.
 func (g *gateway) apiState(c *config.Config) api.State {
 	s := api.State{Filter: filter(c)}
-	if now := g.lane.current.Load(); now != nil {
-		s.Tools, s.Agents = now.tools.pages(c)
-	}
+	s.Tools, s.Agents = g.lane.current.Load().tools.pages(c)
 	for _, p := range c.Providers {
 		key := sha256.Sum256([]byte(p.Key.Reveal()))
 		s.Providers = append(s.Providers, api.Provider{

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -119,9 +120,12 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		}
 		log.Info("draining", "timeout", c.Server.DrainTimeout.String())
 		g.draining.Store(true)
+		var loops sync.WaitGroup
+		loops.Go(func() { g.lane.drain(ctx, c.Server.DrainTimeout) })
 		if process != nil {
 			process.Drain(ctx)
 		}
+		loops.Wait()
 		end()
 		return nil
 	})
@@ -155,7 +159,7 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 	for _, s := range []struct {
 		path    string
 		handler http.Handler
-	}{{g.layout.snapshot.API, g.api.Handler()}, {g.layout.snapshot.Demo, demoProvider}, {g.layout.snapshot.Loop, &g.lane}} {
+	}{{g.layout.snapshot.API, g.api.Handler()}, {g.layout.snapshot.Demo, demoProvider}, {g.layout.snapshot.Loop, g.lane}} {
 		l, err := listen(s.path)
 		if err != nil {
 			return err

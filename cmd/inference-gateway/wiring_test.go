@@ -158,8 +158,10 @@ func TestDirectory(t *testing.T) {
 
 // The API's view carries no key, only what tells two keys apart.
 func TestAPIState(t *testing.T) {
+	g := &gateway{lane: newLane()}
+	g.lane.current.Store(&laneState{tools: &toolset{}})
 	fingerprint := func(key string) string {
-		for _, p := range (&gateway{}).apiState(loaded(t, map[string]string{"OPENAI_API_KEY": key})).Providers {
+		for _, p := range g.apiState(loaded(t, map[string]string{"OPENAI_API_KEY": key})).Providers {
 			if p.ID == "openai" {
 				assert.True(t, p.Ready)
 				return p.Fingerprint

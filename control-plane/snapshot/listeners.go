@@ -29,10 +29,11 @@ func listeners(in Input) []cachetypes.Resource {
 		public.FilterChains[0].TransportSocket = downstreamTLS(s.TLS)
 		public.FilterChains[0].TransportSocketConnectTimeout = off(handshakeTimeout)
 	}
-	out := []cachetypes.Resource{
-		listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in)),
-		public,
-	}
+	loopback := listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in))
+	// A drain closes what is inbound, at once. Loops that are under way still ask their models.
+	loopback.TrafficDirection = corev3.TrafficDirection_OUTBOUND
+	loopback.DrainType = listenerv3.Listener_MODIFY_ONLY
+	out := []cachetypes.Resource{loopback, public}
 	if s.TLS.RedirectPort != 0 {
 		out = append(out, listener(RedirectListener, socketAddress(s.Host, uint32(s.TLS.RedirectPort)), redirectHTTP(in)))
 	}
@@ -43,6 +44,7 @@ func listener(name string, address *corev3.Address, http *hcmv3.HttpConnectionMa
 	return &listenerv3.Listener{
 		Name:                          name,
 		Address:                       address,
+		TrafficDirection:              corev3.TrafficDirection_INBOUND,
 		PerConnectionBufferLimitBytes: u32(connectionBuffer),
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
 			Name:       "envoy.filters.network.http_connection_manager",
