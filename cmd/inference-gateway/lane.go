@@ -31,7 +31,7 @@ type laneState struct {
 
 func newLane() *lane {
 	l := &lane{}
-	l.over, l.end = context.WithCancel(context.Background())
+	l.over, l.end = context.WithCancel(context.Background()) //nolint:gosec // the lane lives as long as the program
 	return l
 }
 

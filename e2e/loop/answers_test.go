@@ -156,6 +156,6 @@ func TestTheToolsAreListed(t *testing.T) {
 		assert.Equal(t, "t", tool.Server)
 		names = append(names, tool.Name)
 	}
-	assert.ElementsMatch(t, []string{"mcp_t_echo", "mcp_t_sum", "mcp_t_slow", "mcp_t_fail"}, names)
+	assert.ElementsMatch(t, []string{"mcp_t_echo", "mcp_t_sum", "mcp_t_slow", "mcp_t_nap", "mcp_t_fail"}, names)
 	assert.NotContains(t, r.String(), "127.0.0.1")
 }

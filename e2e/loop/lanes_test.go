@@ -1,10 +1,8 @@
 package loop
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -73,34 +71,6 @@ func TestToolChoiceNoneHasNoTools(t *testing.T) {
 	t.Parallel()
 	r := theWorld(t).Chat(t, say("one/mirror", "hello", `"tool_choice":"none",`))
 	assert.Equal(t, say("mirror", "hello", `"tool_choice":"none",`), whole(t, r).text)
-}
-
-func TestAClientThatGoesAwayCancelsTheToolCall(t *testing.T) {
-	t.Parallel()
-	w := theWorld(t)
-	for name, more := range map[string]string{"whole": "", "streamed": streaming} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
-			body := say("one/assistant", `use the tool mcp_t_slow with {"key":"`+name+`"}`, more)
-			r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL+"/v1/chat/completions", strings.NewReader(body))
-			require.NoError(t, err)
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				if resp, err := w.Client(t).Do(r); err == nil {
-					_, _ = io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
-				}
-			}()
-			harness.Eventually(t, patience, "the tool is called", func() bool { return w.tools.marked(w.tools.began, name) })
-			assert.False(t, w.tools.marked(w.tools.cancelled, name))
-			leave()
-			harness.Eventually(t, patience, "the call is cancelled", func() bool { return w.tools.marked(w.tools.cancelled, name) })
-			<-ended
-		})
-	}
 }
 
 func TestCredentialsDoNotReachToolServers(t *testing.T) {

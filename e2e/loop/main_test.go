@@ -6,11 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
-	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
 )
 
 // patience bounds every wait for something that is promised to happen.
@@ -33,24 +30,38 @@ const (
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
-// world is the gateway that most tests share.
+// world is the gateway that most tests share. It has tools of an MCP server.
 type world struct {
 	*harness.Gateway
-	one, two *harness.Provider
+	one, two *provider
 	tools    *toolServer
+	agent    *agent // nil but in theWorldWithAgent
 }
 
 var theWorld = harness.Shared(func(t harness.T) *world {
 	w := &world{tools: newToolServer(t), one: newProvider(t), two: newProvider(t)}
-	w.Gateway = harness.Start(t, harness.Env{
+	w.Gateway = harness.Start(t, w.env())
+	awaitTools(t, w.Gateway)
+	return w
+})
+
+// theWorldWithAgent has an A2A agent too.
+var theWorldWithAgent = harness.Shared(func(t harness.T) *world {
+	w := &world{tools: newToolServer(t), agent: newAgent(t), one: newProvider(t), two: newProvider(t)}
+	w.Gateway = harness.Start(t, w.env().With("A2A_ENABLED", "true", "A2A_EXPOSE", "true", "A2A_AGENTS", "p="+w.agent.URL))
+	awaitTools(t, w.Gateway)
+	awaitAgent(t, w.Gateway)
+	return w
+})
+
+func (w *world) env() harness.Env {
+	return harness.Env{
 		"PROVIDERS":   "one,two",
 		"ONE_API_URL": w.one.URL, "ONE_API_KEY": keyOne, "TWO_API_URL": w.two.URL, "TWO_API_KEY": keyTwo,
 		"MCP_ENABLED": "true", "MCP_EXPOSE": "true", "MCP_SERVERS": "t=" + w.tools.url, "MCP_MAX_ITERATIONS": "2",
 		"SERVER_MAX_REQUEST_BODY_SIZE": "1048576",
-	})
-	awaitTools(t, w.Gateway)
-	return w
-})
+	}
+}
 
 // awaitTools waits until a gateway's tool servers are connected.
 func awaitTools(t harness.T, g *harness.Gateway) {
@@ -59,72 +70,6 @@ func awaitTools(t harness.T, g *harness.Gateway) {
 		r := g.Do(t, http.MethodGet, "/v1/mcp/servers", "")
 		return r.Status == http.StatusOK && strings.Contains(r.String(), `"status":"connected"`)
 	})
-}
-
-// newProvider is the demo provider with faults and three models more: stubborn calls a tool whatever it is told, late
-// fails once it has a tool's result, and flood streams without an end in sight.
-func newProvider(t harness.T) *harness.Provider {
-	plain := demo.New(demo.Options{Faults: true})
-	p := harness.NewProvider(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		var request struct {
-			Model    string
-			Messages []struct{ Role string }
-		}
-		_ = json.Unmarshal(body, &request)
-		switch {
-		case request.Model == "late" && request.Messages[len(request.Messages)-1].Role == "tool":
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = io.WriteString(w, `{"error":{"message":"the late cause","type":"server_error"}}`)
-		case request.Model == "late", request.Model == "stubborn":
-			callEcho(w, bytes.Contains(body, []byte(`"stream":true`)), len(request.Messages))
-		case request.Model == "flood":
-			flood(w, r)
-		default:
-			plain.ServeHTTP(w, r)
-		}
-	})
-	p.URL += "/v1"
-	return p
-}
-
-// callEcho is a model's answer that calls the tool echo, with other arguments in each turn.
-func callEcho(w http.ResponseWriter, stream bool, n int) {
-	arguments, _ := json.Marshal(`{"text":"` + strings.Repeat("x", n) + `"}`)
-	calls := `"tool_calls":[{"index":0,"id":"call_` + strings.Repeat("x", n) + `","type":"function","function":{"name":"mcp_t_echo","arguments":` + string(arguments) + `}}]`
-	if !stream {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"tool_calls","message":{"role":"assistant","content":"so far",`+calls+`}}]}`)
-		return
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	for _, choice := range []string{
-		`{"index":0,"delta":{"role":"assistant","content":"so far"},"finish_reason":null}`,
-		`{"index":0,"delta":{` + calls + `},"finish_reason":null}`, `{"index":0,"delta":{},"finish_reason":"tool_calls"}`,
-	} {
-		_, _ = io.WriteString(w, `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[`+choice+"]}\n\n")
-	}
-	_, _ = io.WriteString(w, "data: [DONE]\n\n")
-}
-
-const floodSize = 48 << 20
-
-// flooded counts what clients that do not read were sent.
-var flooded atomic.Int64
-
-func flood(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	piece := `data: {"id":"f","object":"chat.completion.chunk","created":1,"model":"flood","choices":[{"index":0,"delta":{"content":"` +
-		strings.Repeat("x", 16<<10) + `"},"finish_reason":null}]}` + "\n\n"
-	for sent := 0; sent < floodSize && r.Context().Err() == nil; sent += len(piece) {
-		n, err := io.WriteString(w, piece)
-		flooded.Add(int64(n))
-		if err != nil {
-			return
-		}
-	}
 }
 
 // say is a chat request with one message of the user's, and further members of the object.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -18,23 +19,24 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
 
-// toolServer is a real MCP server that keeps what arrives. Its tools are echo, sum, slow and fail.
+// toolServer is a real MCP server that keeps what arrives. Its tools are echo, sum, slow, nap and fail.
 type toolServer struct {
 	url string
 
-	mu        sync.Mutex
-	heard     []string // headers and body of every request
-	echoed    []string
-	began     map[string]bool // calls of slow
-	cancelled map[string]bool
+	slowly *moments // the calls of slow
+
+	mu     sync.Mutex
+	heard  []string // headers and body of every request
+	echoed []string
 }
 
 func newToolServer(t harness.T) *toolServer {
-	s := &toolServer{began: map[string]bool{}, cancelled: map[string]bool{}}
+	s := &toolServer{slowly: newMoments()}
 	m := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(true))
 	m.AddTool(mcp.NewTool("echo", mcp.WithDescription("repeats a text"), mcp.WithString("text", mcp.Required())), s.echo)
 	m.AddTool(mcp.NewTool("sum", mcp.WithNumber("a"), mcp.WithNumber("b")), sum)
 	m.AddTool(mcp.NewTool("slow", mcp.WithString("key")), s.slow)
+	m.AddTool(mcp.NewTool("nap", mcp.WithString("text")), nap)
 	m.AddTool(mcp.NewTool("fail"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultError("it is broken"), nil
 	})
@@ -68,25 +70,23 @@ func sum(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) 
 	return mcp.NewToolResultText(fmt.Sprintf("the sum is %v", r.GetFloat("a", 0)+r.GetFloat("b", 0))), nil
 }
 
-// slow does not end before it is cancelled.
+// slow ends when a test lets it go, or it is cancelled.
 func (s *toolServer) slow(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	key := r.GetString("key", "")
-	s.mark(s.began, key)
-	<-ctx.Done()
-	s.mark(s.cancelled, key)
-	return nil, errors.New("cancelled")
+	if !s.slowly.wait(ctx, key) {
+		return nil, errors.New("cancelled")
+	}
+	return mcp.NewToolResultText("slowly did " + key), nil
 }
 
-func (s *toolServer) mark(in map[string]bool, key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in[key] = true
-}
-
-func (s *toolServer) marked(in map[string]bool, key string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return in[key]
+// nap takes as long as a tool may.
+func nap(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	select {
+	case <-time.After(200 * time.Millisecond):
+		return mcp.NewToolResultText("slept on " + r.GetString("text", "nothing")), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // ran says whether echo was called with a text.
