@@ -51,7 +51,7 @@ func Binary(t T) string {
 		}
 		built.dir, built.path = dir, filepath.Join(dir, "inference-gateway")
 		args := []string{"build", "-o", built.path}
-		if raceDetector {
+		if RaceDetector {
 			args = append(args, "-race")
 		}
 		cmd := exec.Command("go", append(args, "./cmd/inference-gateway")...)

@@ -2,4 +2,5 @@
 
 package harness
 
-const raceDetector = false
+// RaceDetector says whether the tests and the gateway that they build run with the race detector.
+const RaceDetector = false

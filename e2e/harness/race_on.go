@@ -2,4 +2,5 @@
 
 package harness
 
-const raceDetector = true
+// RaceDetector says whether the tests and the gateway that they build run with the race detector.
+const RaceDetector = true

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -23,7 +25,8 @@ import (
 type toolServer struct {
 	url string
 
-	slowly *moments // the calls of slow
+	slowly *moments     // the calls of slow
+	open   atomic.Int64 // connections
 
 	mu     sync.Mutex
 	heard  []string // headers and body of every request
@@ -41,7 +44,7 @@ func newToolServer(t harness.T) *toolServer {
 		return mcp.NewToolResultError("it is broken"), nil
 	})
 	handler := mcpserver.NewStreamableHTTPServer(m)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
 		s.heard = append(s.heard, fmt.Sprint(r.RequestURI, r.Header, string(body)))
@@ -49,6 +52,15 @@ func newToolServer(t harness.T) *toolServer {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		handler.ServeHTTP(w, r)
 	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.open.Add(-1)
+		}
+	}
+	server.Start()
 	t.Cleanup(func() {
 		_ = handler.Shutdown(context.Background())
 		server.CloseClientConnections()

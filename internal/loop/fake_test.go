@@ -166,6 +166,16 @@ func (g *gateway) asked() []seen {
 	return append([]seen(nil), g.requests...)
 }
 
+// forget drops what the model and the log have kept for the test.
+func (g *gateway) forget() {
+	g.mu.Lock()
+	g.requests = nil
+	g.mu.Unlock()
+	g.log.mu.Lock()
+	g.log.text = bytes.Buffer{}
+	g.log.mu.Unlock()
+}
+
 // reply is what a client got.
 type reply struct {
 	status int
