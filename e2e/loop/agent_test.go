@@ -59,7 +59,8 @@ func (a *agent) call(w http.ResponseWriter, r *http.Request) {
 	if len(call.Params.Message.Parts) > 0 {
 		text = call.Params.Message.Parts[0].Text
 	}
-	result, at := "", a.errands.at(call.Params.ID)
+	var result string
+	at := a.errands.at(call.Params.ID)
 	switch {
 	case call.Method == "SendMessage" && call.Params.Message.Metadata.Skill == "errand":
 		a.errands.set(&a.errands.at(text).began)

@@ -141,6 +141,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 	a, b := newFake(t, true, tool("echo")), newFake(t, false, tool("echo"))
 	opts := quick(Server{Name: "a", URL: a.url()}, Server{Name: "b", URL: b.url()})
 	opts.Polling, opts.PollingInterval, opts.CallTimeout = true, 5*time.Millisecond, 20*time.Second
+	opts.ClientTimeout, opts.PollingTimeout = time.Minute, time.Minute // all of it runs on a few processors
 	m := start(t, opts)
 	var group sync.WaitGroup
 	for i := range 300 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/mark3labs/mcp-go/client/transport"
 )
 
 // What a server can be, as told to people.
@@ -95,6 +96,9 @@ func (s *server) connectPatiently(ctx context.Context) (*connection, error) {
 	wait.Reset()
 	for attempt := 0; ; attempt++ {
 		conn, err := s.connect(ctx)
+		if errors.Is(err, transport.ErrSessionTerminated) { // forgotten between two requests: it is there all the same
+			conn, err = s.connect(ctx)
+		}
 		s.firstOnce.Do(func() { close(s.first) })
 		if err == nil || ctx.Err() != nil {
 			return conn, err
