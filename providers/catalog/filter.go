@@ -35,7 +35,7 @@ func (f ModelFilter) Allows(provider, model string) bool {
 // matcher is one compiled list: literal entries in a set, the others as patterns.
 type matcher struct {
 	literal  map[string]struct{}
-	patterns []pattern
+	patterns []Pattern
 }
 
 func newMatcher(entries []string) matcher {
@@ -45,7 +45,7 @@ func newMatcher(entries []string) matcher {
 		switch {
 		case e == "":
 		case strings.Contains(e, "*"):
-			m.patterns = append(m.patterns, newPattern(e))
+			m.patterns = append(m.patterns, NewPattern(e))
 		default:
 			if m.literal == nil {
 				m.literal = make(map[string]struct{}, len(entries))
@@ -67,23 +67,29 @@ func (m matcher) matches(full, bare string) bool {
 		return true
 	}
 	for _, p := range m.patterns {
-		if p.match(bare) || p.slash && p.match(full) {
+		if p.Match(bare) || p.slash && p.Match(full) {
 			return true
 		}
 	}
 	return false
 }
 
-// pattern is an entry cut at its stars.
-type pattern struct {
+// Pattern is a text cut at its stars, each of which stands for any run of characters. Case counts.
+type Pattern struct {
 	prefix, suffix string
 	middle         []string // the non-empty pieces between stars, in order
 	slash          bool
+	exact          bool // without a star: the prefix is all of it
 }
 
-func newPattern(entry string) pattern {
+// NewPattern compiles a text. Without a star it matches itself alone.
+func NewPattern(entry string) Pattern {
 	pieces := strings.Split(entry, "*")
-	p := pattern{prefix: pieces[0], suffix: pieces[len(pieces)-1], slash: strings.Contains(entry, "/")}
+	p := Pattern{prefix: pieces[0], suffix: pieces[len(pieces)-1], slash: strings.Contains(entry, "/")}
+	if len(pieces) == 1 {
+		p.exact = true
+		return p
+	}
 	for _, s := range pieces[1 : len(pieces)-1] {
 		if s != "" {
 			p.middle = append(p.middle, s)
@@ -92,9 +98,13 @@ func newPattern(entry string) pattern {
 	return p
 }
 
-// match takes the leftmost place of each piece. A later place could only leave less for the rest, so there is nothing
-// to go back to, and a pattern with many stars costs no more than one walk of the string.
-func (p pattern) match(s string) bool {
+// Match says whether the pattern fits all of s. It takes the leftmost place of each piece: a later place could only
+// leave less for the rest, so there is nothing to go back to, and a pattern with many stars costs no more than one walk
+// of the string.
+func (p Pattern) Match(s string) bool {
+	if p.exact {
+		return s == p.prefix
+	}
 	if len(s) < len(p.prefix)+len(p.suffix) || !strings.HasPrefix(s, p.prefix) || !strings.HasSuffix(s, p.suffix) {
 		return false
 	}

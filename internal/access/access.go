@@ -1,0 +1,108 @@
+// Package access says who calls and what a caller may do: API keys by their hashes, and rights to models, providers,
+// tools and agents by key, group, claim and caller. It is pure: files come as bytes and the time as an argument, so a
+// decision can be played again. It must not know HTTP, Envoy, the environment or how rights are enforced.
+//
+// Two files have one grammar (parse.go). Both make one Table, which is immutable and swapped whole.
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// The kinds of callers, as the beginnings of a caller's name.
+const (
+	KeyCaller  = "key:"  // and the key's id
+	OIDCCaller = "oidc:" // and issuer/subject
+	CertCaller = "cert:" // and the certificate's name
+)
+
+// Key is one API key. What it is made of is not here: only its hash is known.
+type Key struct {
+	ID      string
+	Owner   string // for people; may be empty
+	Groups  []string
+	Created time.Time // zero when the file does not say
+	Expires time.Time // from then on it is refused; zero is never
+	Revoked time.Time // from then on it is refused; zero is not
+
+	own *grant // nil when the key narrows nothing
+}
+
+// Caller is how requests with the key are called in logs, limits and rules.
+func (k Key) Caller() string { return KeyCaller + k.ID }
+
+// Table is everything that the files say. The nil Table knows nobody and restricts nothing. It may be used by many
+// goroutines and is changed by none.
+type Table struct {
+	keys     []Key
+	digests  []digest // of keys, by the same index
+	byCaller map[string]*grant
+	everyone *grant
+	groups   map[string]*grant
+	callers  []callerRule
+	claims   []claimRule
+	reads    bool // some rule is about what stands in a body
+	tools    bool // some rule is about tools or agents
+}
+
+type callerRule struct {
+	pattern catalog.Pattern
+	grant   *grant
+}
+
+// Keys lists the keys in the order of the file. The list is the caller's own.
+func (t *Table) Keys() []Key {
+	if t == nil {
+		return nil
+	}
+	return slices.Clone(t.keys)
+}
+
+// Restricts says whether somebody's models, providers or answer lengths are restricted, so that requests' bodies have
+// to be read by something that knows the caller.
+func (t *Table) Restricts() bool { return t != nil && t.reads }
+
+// RestrictsTools says whether somebody's tools or agents are restricted.
+func (t *Table) RestrictsTools() bool { return t != nil && t.tools }
+
+// String tells how much there is and nothing of what: a Table may end up in a log with what holds it.
+func (t *Table) String() string {
+	if t == nil {
+		return "no access table"
+	}
+	return fmt.Sprintf("access table of %d keys, %d groups, %d callers and %d claims", len(t.keys), len(t.groups), len(t.callers), len(t.claims))
+}
+
+// GoString is String, for %#v.
+func (t *Table) GoString() string { return t.String() }
+
+// SplitGroups reads the list of groups that travels in a header.
+func SplitGroups(header string) []string {
+	if header == "" {
+		return nil
+	}
+	var out []string
+	for g := range strings.SplitSeq(header, ",") {
+		if g = strings.TrimSpace(g); g != "" {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// JoinGroups writes what SplitGroups reads, each group once. A name that would be read as several is left out: it could
+// only have come from a token, and nobody can have named it in a rule.
+func JoinGroups(groups []string) string {
+	var out []string
+	for _, g := range groups {
+		if validGroup(g) && !slices.Contains(out, g) {
+			out = append(out, g)
+		}
+	}
+	return strings.Join(out, ",")
+}

@@ -1,0 +1,292 @@
+package access
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// Source is a file's content, with the name that its problems are told under.
+type Source struct {
+	Name    string
+	Content []byte
+}
+
+// Load makes a Table of a file of keys and a file of rules; either may be nil. The error is Problems, every one of
+// both files, and then there is no Table.
+func Load(keys, rules *Source) (*Table, error) {
+	t := &Table{byCaller: map[string]*grant{}, groups: map[string]*grant{}}
+	var problems Problems
+	if keys != nil {
+		problems = append(problems, t.readKeys(keys)...)
+	}
+	if rules != nil {
+		problems = append(problems, t.readRules(rules)...)
+	}
+	if len(problems) > 0 {
+		return nil, problems.sorted()
+	}
+	return t, nil
+}
+
+// readKeys reads a file of keys:
+//
+//	keys:
+//	  - id: ci
+//	    sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b
+//	    owner: build farm
+//	    groups: [developers]
+//	    expires: 2027-06-30
+//	    allow: {models: ["openai/gpt-4o*"]}
+func (t *Table) readKeys(s *Source) Problems {
+	r := &reader{file: s.Name}
+	root := r.document(s.Content)
+	if root == nil {
+		return r.problems
+	}
+	ids, hashes := map[string]bool{}, map[digest]bool{}
+	r.object(root, "", fields{"keys": func(n *yaml.Node, field string) {
+		r.elements(n, field, func(n *yaml.Node, field string) {
+			k, d := r.key(n, field)
+			if k.ID != "" && ids[k.ID] {
+				r.problem(n, field+".id", "an id that no other key has")
+			}
+			if d != (digest{}) && hashes[d] {
+				r.problem(n, field+".sha256", "the hash of a key that does not stand here already")
+			}
+			ids[k.ID], hashes[d] = true, true
+			t.keys, t.digests = append(t.keys, k), append(t.digests, d)
+			if k.own != nil {
+				t.byCaller[k.Caller()] = k.own
+				t.note(k.own)
+			}
+		})
+	}})
+	return r.problems
+}
+
+func (r *reader) key(n *yaml.Node, field string) (k Key, d digest) {
+	var own grant
+	var id, hash bool
+	known := r.grantFields(&own)
+	known["id"] = func(n *yaml.Node, field string) {
+		id = true
+		k.ID, _ = r.text(n, field, "an id of 1 to 64 letters, digits, - _ and .", validID)
+	}
+	known["sha256"] = func(n *yaml.Node, field string) {
+		hash = true
+		s, ok := r.text(n, field, "the SHA-256 of the key as 64 hexadecimal digits, not the key", validHash)
+		if ok {
+			_, _ = hex.Decode(d[:], []byte(s)) // validHash has decoded it
+		}
+	}
+	known["owner"] = func(n *yaml.Node, field string) {
+		k.Owner, _ = r.text(n, field, "a text of one line", validText)
+	}
+	known["groups"] = func(n *yaml.Node, field string) {
+		k.Groups = r.texts(n, field, groupForm, validGroup)
+	}
+	for name, at := range map[string]*time.Time{"created": &k.Created, "expires": &k.Expires, "revoked": &k.Revoked} {
+		known[name] = func(n *yaml.Node, field string) {
+			s, ok := r.text(n, field, timeForm, func(s string) bool { _, err := ParseTime(s); return err == nil })
+			if ok {
+				*at, _ = ParseTime(s)
+			}
+		}
+	}
+	r.object(n, field, known)
+	if n.Kind == yaml.MappingNode {
+		if !id {
+			r.problem(n, field+".id", "an id")
+		}
+		if !hash {
+			r.problem(n, field+".sha256", "the SHA-256 of the key as 64 hexadecimal digits")
+		}
+	}
+	if own.speaks() {
+		k.own = &own
+	}
+	return k, d
+}
+
+const (
+	groupForm = "a group's name: up to 128 printable characters without commas or spaces at its ends"
+	timeForm  = "a time such as 2027-01-31T12:00:00Z, or a date such as 2027-01-31"
+)
+
+// ParseTime reads a time of a file: RFC 3339, or a date, which is its beginning in UTC.
+func ParseTime(s string) (time.Time, error) {
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+func validID(s string) bool {
+	return len(s) >= 1 && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.", c)
+	})
+}
+
+func validHash(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == len(digest{})
+}
+
+func validText(s string) bool {
+	return len(s) <= 256 && !strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) })
+}
+
+func validGroup(s string) bool {
+	return s != "" && len(s) <= 128 && strings.TrimSpace(s) == s && !strings.Contains(s, ",") && validText(s)
+}
+
+// readRules reads a file of rules:
+//
+//	everyone: {allow: {models: [demo/*]}}
+//	groups:
+//	  developers: {allow: {models: ["openai/*"]}, max_tokens: 8192}
+//	callers:
+//	  oidc:login.example.com/alice: {deny: {tools: [shell/*]}}
+//	claims:
+//	  - {claim: department, value: research, groups: [researchers]}
+func (t *Table) readRules(s *Source) Problems {
+	r := &reader{file: s.Name}
+	root := r.document(s.Content)
+	if root == nil {
+		return r.problems
+	}
+	grantOf := func(n *yaml.Node, field string) *grant {
+		g := &grant{}
+		r.object(n, field, r.grantFields(g))
+		t.note(g)
+		return g
+	}
+	r.object(root, "", fields{
+		"everyone": func(n *yaml.Node, field string) { t.everyone = grantOf(n, field) },
+		"groups": func(n *yaml.Node, field string) {
+			r.members(n, field, func(name string, key, value *yaml.Node, path string) {
+				if !validGroup(name) {
+					r.problem(key, field, groupForm)
+				}
+				t.groups[name] = grantOf(value, path)
+			})
+		},
+		"callers": func(n *yaml.Node, field string) {
+			r.members(n, field, func(name string, key, value *yaml.Node, path string) {
+				if !validCaller(name) {
+					r.problem(key, path, "a caller: key:<id>, oidc:<issuer>/<subject> or cert:<name>, * for any characters")
+				}
+				t.callers = append(t.callers, callerRule{catalog.NewPattern(name), grantOf(value, path)})
+			})
+		},
+		"claims": func(n *yaml.Node, field string) { r.elements(n, field, t.claim(r)) },
+	})
+	return r.problems
+}
+
+func validCaller(s string) bool {
+	for _, prefix := range []string{KeyCaller, OIDCCaller, CertCaller} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok {
+			return rest != "" && validText(s)
+		}
+	}
+	return false
+}
+
+func (t *Table) claim(r *reader) func(n *yaml.Node, field string) {
+	return func(n *yaml.Node, field string) {
+		c := claimRule{value: catalog.NewPattern("*")}
+		before := len(r.problems)
+		r.object(n, field, fields{
+			"claim": func(n *yaml.Node, field string) {
+				c.claim, _ = r.text(n, field, "the name of a claim", func(s string) bool { return s != "" && validText(s) })
+			},
+			"value": func(n *yaml.Node, field string) {
+				s, _ := r.text(n, field, "the claim's value, * for any characters", validText)
+				c.value = catalog.NewPattern(s)
+			},
+			"groups": func(n *yaml.Node, field string) { c.groups = r.texts(n, field, groupForm, validGroup) },
+		})
+		if n.Kind == yaml.MappingNode && len(r.problems) == before && (c.claim == "" || len(c.groups) == 0) {
+			r.problem(n, field, "a claim and the groups that it puts its callers into")
+		}
+		t.claims = append(t.claims, c)
+	}
+}
+
+// grantFields are the fields of a rule: what keys, groups and callers have in common.
+func (r *reader) grantFields(g *grant) fields {
+	lists := func(to *[kinds]*names) func(n *yaml.Node, field string) {
+		return func(n *yaml.Node, field string) {
+			known := fields{}
+			for k, l := range listsOf() {
+				known[l.name] = func(n *yaml.Node, field string) {
+					entries := r.texts(n, field, l.form, l.valid)
+					to[k] = &names{filter: catalog.NewModelFilter(entries, nil), empty: len(entries) == 0}
+				}
+			}
+			r.object(n, field, known)
+		}
+	}
+	return fields{
+		"allow": lists(&g.allow),
+		"deny":  lists(&g.deny),
+		"max_tokens": func(n *yaml.Node, field string) {
+			s, _ := r.text(n, field, "a whole number of 1 or more, or unlimited", func(s string) bool {
+				i, err := strconv.ParseInt(s, 10, 32)
+				return s == "unlimited" || err == nil && i > 0
+			})
+			if g.maxTokens, _ = strconv.ParseInt(s, 10, 32); s == "unlimited" {
+				g.maxTokens = unlimited
+			}
+		},
+	}
+}
+
+type list struct {
+	name, form string
+	valid      func(string) bool
+}
+
+// listsOf names the lists of allow and deny.
+func listsOf() map[kind]list {
+	bare := func(s string) bool { return s != "" && strings.TrimSpace(s) == s && !strings.Contains(s, "/") && validText(s) }
+	full := func(s string) bool { return s != "" && strings.TrimSpace(s) == s && validText(s) }
+	return map[kind]list{
+		providerNames: {"providers", "a provider's name, * for any characters", bare},
+		modelNames:    {"models", "provider/model or a bare model, * for any characters", full},
+		serverNames:   {"servers", "a tool server's name, * for any characters", bare},
+		toolNames:     {"tools", "server/tool or a bare tool, * for any characters", full},
+		agentNames:    {"agents", "an agent's name, * for any characters", bare},
+	}
+}
+
+// speaks says whether a rule says anything.
+func (g *grant) speaks() bool { return g.aboutBodies() || g.aboutTools() }
+
+func (g *grant) aboutBodies() bool {
+	return g.maxTokens != 0 || g.allow[providerNames] != nil || g.deny[providerNames] != nil ||
+		g.allow[modelNames] != nil || g.deny[modelNames] != nil
+}
+
+func (g *grant) aboutTools() bool {
+	for _, k := range []kind{serverNames, toolNames, agentNames} {
+		if g.allow[k] != nil || g.deny[k] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// note keeps what kinds of rules there are.
+func (t *Table) note(g *grant) {
+	t.reads = t.reads || g.aboutBodies()
+	t.tools = t.tools || g.aboutTools()
+}
