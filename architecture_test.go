@@ -35,7 +35,8 @@ var arrows = []struct {
 
 	{"internal/apierror", nil},
 	{"internal/telemetry", nil},
-	{"internal/config", []string{"providers/catalog"}},
+	{"internal/access", []string{"providers/catalog"}},
+	{"internal/config", []string{"internal/access", "providers/catalog"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
 	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
@@ -44,6 +45,7 @@ var arrows = []struct {
 	{"envoy", []string{"internal/config", "internal/telemetry"}},
 	{"control-plane/snapshot", []string{"internal/config", "providers/catalog"}},
 	{"control-plane/xds", []string{"control-plane/snapshot", "internal/telemetry"}},
+	{"extauthz", []string{"internal/access", "providers/catalog"}},
 	{"extproc", []string{"providers", "providers/*", "tools", "internal/telemetry"}},
 
 	{"providers", []string{"providers/*"}},
@@ -69,6 +71,7 @@ var outside = []struct {
 	because string
 }{
 	{what: "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc", only: "extproc", because: "only extproc speaks ext_proc"},
+	{what: "github.com/envoyproxy/go-control-plane/envoy/service/auth", only: "extauthz", because: "only extauthz speaks ext_authz"},
 	{what: "github.com/envoyproxy/go-control-plane", never: "providers", because: "providers know nothing of Envoy"},
 	{what: "encoding/json", never: "wasm/policy", because: bigInWasm},
 	{what: "fmt", never: "wasm/policy", because: bigInWasm},
@@ -78,6 +81,7 @@ var outside = []struct {
 	{what: "regexp", never: "wasm/policy", because: bigInWasm},
 	{what: "time", never: "wasm/policy", because: "decisions are pure, and " + bigInWasm},
 	{what: module + "/internal/apierror", never: "wasm/policy", because: bigInWasm},
+	{what: "github.com/envoyproxy/go-control-plane", never: "internal/access", because: "rights know nothing of Envoy"},
 	{what: "github.com/envoyproxy/go-control-plane", never: "internal/config", because: "configuration knows nothing of Envoy's protos"},
 }
 

@@ -23,6 +23,7 @@ type exchange struct {
 
 	path     string // as it came
 	target   providers.Target
+	caller   providers.Caller
 	kind     string // content-type
 	encoding string // content-encoding
 	body     []byte
@@ -49,6 +50,10 @@ func (x *exchange) onHeaders(h *extprocv3.HttpHeaders) (out replies, done bool) 
 			x.encoding = join(x.encoding, headerValue(v))
 		case "content-length":
 			length = headerValue(v)
+		case catalog.CallerHeader:
+			x.caller.Name = headerValue(v)
+		case catalog.GroupsHeader:
+			x.caller.Groups = headerValue(v)
 		}
 	}
 	target, refusal := providers.ParseTarget(path)
@@ -111,7 +116,7 @@ func (x *exchange) finish() (replies, bool) {
 	if x.encoding != "" && !strings.EqualFold(x.encoding, "identity") {
 		return refuse(apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")), true
 	}
-	plan, refusal := x.dir.Plan(providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Body: x.body})
+	plan, refusal := x.dir.PlanFor(x.caller, providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Body: x.body})
 	if refusal != nil {
 		return refuse(refusal), true
 	}

@@ -20,6 +20,7 @@ type Directory struct {
 	table   *routing.Table
 	filter  catalog.ModelFilter
 	maxBody int64
+	rights  func(Caller) Rights // nil: every caller may do everything
 }
 
 // NewDirectory makes a Directory. maxBody is the largest request body in bytes.
@@ -32,7 +33,7 @@ func (d *Directory) MaxBody() int64 { return d.maxBody }
 
 // Between is the directory for the time in which Envoy moves from d to next (see routing.Table.Between).
 func (d *Directory) Between(next *Directory) *Directory {
-	return &Directory{table: d.table.Between(next.table), filter: next.filter, maxBody: next.maxBody}
+	return &Directory{table: d.table.Between(next.table), filter: next.filter, maxBody: next.maxBody, rights: next.rights}
 }
 
 // ParseTarget reads the value of :path.

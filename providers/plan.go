@@ -15,11 +15,18 @@ type Plan struct {
 	Body     []byte // the request's own bytes when nothing had to change
 }
 
-// Plan decides a model request. A refusal is an *apierror.Error, fit for the client.
-func (d *Directory) Plan(r Request) (Plan, *apierror.Error) {
+// Plan decides a model request of nobody in particular. A refusal is an *apierror.Error, fit for the client.
+func (d *Directory) Plan(r Request) (Plan, *apierror.Error) { return d.PlanFor(Caller{}, r) }
+
+// PlanFor decides a caller's model request: what the gateway offers, held to what the caller may do.
+func (d *Directory) PlanFor(c Caller, r Request) (Plan, *apierror.Error) {
 	p, refusal := d.table.Decide(r)
 	if refusal != nil {
 		return Plan{}, d.tell(r, refusal)
 	}
-	return Plan{Provider: p.Provider, Model: p.Model, Body: p.Body()}, nil
+	body, notAllowed := held(p, r.Endpoint, d.rightsOf(c))
+	if notAllowed != nil {
+		return Plan{}, notAllowed
+	}
+	return Plan{Provider: p.Provider, Model: p.Model, Body: body}, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/xds"
 	"github.com/inference-gateway/envoy-inference-gateway/envoy"
+	"github.com/inference-gateway/envoy-inference-gateway/extauthz"
 	"github.com/inference-gateway/envoy-inference-gateway/extproc"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
@@ -33,6 +34,7 @@ type gateway struct {
 	layout  layout
 	xds     *xds.Server
 	extproc *extproc.Server
+	authz   *extauthz.Server
 	api     *api.Server
 	lane    *lane
 	log     *slog.Logger
@@ -54,6 +56,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	g := &gateway{layout: l, lane: newLane(), log: log, level: level, loopback: loopbackTransport(l.snapshot.Loopback, true)}
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
+	g.authz = extauthz.NewServer(policy(c), log)
 	g.api = api.New(api.Options{Client: loopbackClient(l.snapshot.Loopback), Ready: g.notReady, Log: log})
 	g.use(t, c)
 	return g, nil
@@ -77,22 +80,27 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	g.authz.Update(policy(c)) // before anything that can take long: a key that is revoked must be so at once
 	t, discard, err := g.toolsFor(ctx, c)
 	if err != nil {
+		g.authz.Update(policy(g.current))
 		return err
 	}
 	old, next := g.extproc.Directory(), directory(c)
-	g.extproc.Update(old.Between(next))
-	if err := g.xds.Push(ctx, s); err != nil {
+	back := func() {
+		g.authz.Update(policy(g.current))
 		g.extproc.Update(old)
 		discard()
+	}
+	g.extproc.Update(old.Between(next))
+	if err := g.xds.Push(ctx, s); err != nil {
+		back()
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	if err := g.xds.Settled(wait); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		g.extproc.Update(old)
-		discard()
+		back()
 		return errors.Join(err, g.xds.Push(ctx, g.running))
 	} else if err != nil {
 		g.log.Warn("the new configuration is set, but no Envoy has confirmed it yet", "error", err)
@@ -133,7 +141,11 @@ func directory(c *config.Config) *providers.Directory {
 		}
 		entries = append(entries, e)
 	}
-	return providers.NewDirectory(entries, filter(c), c.Server.MaxRequestBodySize)
+	d := providers.NewDirectory(entries, filter(c), c.Server.MaxRequestBodySize)
+	if !c.Access.Restricts() {
+		return d
+	}
+	return d.WithRights(func(caller providers.Caller) providers.Rights { return rightsOf(c, caller) })
 }
 
 func filter(c *config.Config) catalog.ModelFilter {

@@ -30,7 +30,7 @@ func sockets(dir string) layout {
 		dir:   dir,
 		envoy: envoy.Endpoints{XDS: in("xds"), Admin: in("admin")},
 		snapshot: snapshot.Sockets{
-			ExtProc: in("extproc"), API: in("api"), Demo: in("demo"), Loopback: in("loopback"), Loop: in("loop"),
+			ExtProc: in("extproc"), Authz: in("authz"), API: in("api"), Demo: in("demo"), Loopback: in("loopback"), Loop: in("loop"),
 		},
 	}
 }

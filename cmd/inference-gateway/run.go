@@ -144,10 +144,12 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 		grpc.MaxRecvMsgSize(math.MaxInt32), // Envoy's pieces are bounded by its buffers, the whole body by the exchange
 	)
 	g.extproc.Register(processor)
+	authorizer := grpc.NewServer(grpc.MaxConcurrentStreams(math.MaxUint32))
+	g.authz.Register(authorizer)
 	for _, s := range []struct {
 		path   string
 		server *grpc.Server
-	}{{g.layout.envoy.XDS, control}, {g.layout.snapshot.ExtProc, processor}} {
+	}{{g.layout.envoy.XDS, control}, {g.layout.snapshot.ExtProc, processor}, {g.layout.snapshot.Authz, authorizer}} {
 		l, err := listen(s.path)
 		if err != nil {
 			return err
@@ -250,6 +252,7 @@ func (g *gateway) reload(ctx context.Context, options ...config.Option) {
 	}
 	if err != nil {
 		g.log.Error("the changed configuration is refused, the old one stays", "error", err)
+		g.reloadAccess(ctx, options...)
 		return
 	}
 	for _, name := range needRestart(was, c) {

@@ -39,6 +39,14 @@ var update = flag.Bool("update", false, "rewrite the wanted outputs of testdata"
 // The certificate that a case may name.
 const certPath, keyPath = "/tls/cert.pem", "/tls/key.pem"
 
+// The files of keys and of rights that a case may name.
+const keysPath, rulesPath = "/access/keys.yaml", "/access/rules.yaml"
+
+var accessFiles = map[string]string{
+	keysPath:  "keys: [{id: ci, sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}]",
+	rulesPath: "everyone: {allow: {models: [a]}}",
+}
+
 // certificate makes the pair anew: a private key has no place in a repository.
 var certificate = sync.OnceValue(func() map[string][]byte {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -73,11 +81,14 @@ func inputOf(t testing.TB, variables ...string) Input {
 		if content, ok := certificate()[path]; ok {
 			return content, nil
 		}
+		if content, ok := accessFiles[path]; ok {
+			return []byte(content), nil
+		}
 		return nil, fs.ErrNotExist
 	}))
 	require.NoError(t, err)
 	return Input{Config: c, RootsPath: "/roots.pem", Sockets: Sockets{
-		ExtProc: "/s/extproc.sock", API: "/s/api.sock", Demo: "/s/demo.sock", Loopback: "/s/loopback.sock", Loop: "/s/loop.sock",
+		ExtProc: "/s/extproc.sock", Authz: "/s/authz.sock", API: "/s/api.sock", Demo: "/s/demo.sock", Loopback: "/s/loopback.sock", Loop: "/s/loop.sock",
 	}}
 }
 

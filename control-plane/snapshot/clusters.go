@@ -16,6 +16,7 @@ import (
 
 const (
 	extProcCluster = "gateway-extproc"
+	authzCluster   = "gateway-authz"
 	apiCluster     = "gateway-api"
 	loopCluster    = "gateway-loop"
 	// httpOptions is the key under which Envoy looks for a cluster's HTTP protocol options.
@@ -29,6 +30,9 @@ func clusters(in Input) []cachetypes.Resource {
 	out := []cachetypes.Resource{
 		socketCluster(extProcCluster, in.Sockets.ExtProc, http2Options()),
 		socketCluster(apiCluster, in.Sockets.API, http1Options(in, nil)),
+	}
+	if in.Config.Access.On() {
+		out = append(out, socketCluster(authzCluster, in.Sockets.Authz, http2Options()))
 	}
 	if toolsInPlay(in.Config) {
 		out = append(out, socketCluster(loopCluster, in.Sockets.Loop, http1Options(in, nil)))

@@ -28,9 +28,10 @@ import (
 // that every route's cluster, every filter and every secret exists.
 func TestEnvoyAccepts(t *testing.T) {
 	for name, variables := range map[string][]string{
-		"nothing set":    nil,
-		"every provider": everyProvider(),
-		"restricted":     {"OPENAI_API_KEY=a", "ALLOWED_MODELS=openai/*", "DISALLOWED_MODELS=*-pro", "LOG_LEVEL=error"},
+		"nothing set":     nil,
+		"every provider":  everyProvider(),
+		"restricted":      {"OPENAI_API_KEY=a", "ALLOWED_MODELS=openai/*", "DISALLOWED_MODELS=*-pro", "LOG_LEVEL=error"},
+		"keys and rights": {"OPENAI_API_KEY=a", "API_KEYS_FILE=" + keysPath, "ACCESS_FILE=" + rulesPath},
 		"no limits": {
 			"OPENAI_API_KEY=a", "SERVER_READ_TIMEOUT=0", "SERVER_IDLE_TIMEOUT=0", "CLIENT_RESPONSE_HEADER_TIMEOUT=0",
 			"CLIENT_IDLE_CONN_TIMEOUT=0", "CLIENT_STREAM_IDLE_TIMEOUT=0", "CLIENT_MAX_RETRIES=0", "SERVER_HOST=::1",

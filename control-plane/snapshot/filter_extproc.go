@@ -10,6 +10,8 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 const extProcName = "envoy.filters.http.ext_proc"
@@ -33,7 +35,7 @@ func extProcFilter() *hcmv3.HttpFilter {
 			ResponseTrailerMode: extprocv3.ProcessingMode_SKIP,
 		},
 		ForwardRules: &extprocv3.HeaderForwardingRules{
-			AllowedHeaders: exactly(":path", "content-type", "content-encoding", "content-length"),
+			AllowedHeaders: exactly(":path", "content-type", "content-encoding", "content-length", catalog.CallerHeader, catalog.GroupsHeader),
 		},
 		AllowContentLengthHeader: true,
 		EmitClientSpan:           no(),

@@ -10,7 +10,7 @@ import (
 // certificate (earlyHeaders); after them the route's cluster
 // adds the provider's credential (upstreamFilters).
 func publicFilters(in Input) []*hcmv3.HttpFilter {
-	var list []*hcmv3.HttpFilter
+	list := authzFilters(in)
 	if callersKnown(in.Config) {
 		list = append(list, callerFilter())
 	}

@@ -21,6 +21,9 @@ func localReplies() *hcmv3.LocalReplyConfig {
 	// The route has set this header by then. The path says nothing: a provider's route has rewritten it.
 	ownPart := headerPresent(ownHeader)
 	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{
+		reply(allOf(flags("UAEX"), status(503)), apierror.Unavailable,
+			"the gateway's own part that checks callers is not there: try again in a moment"),
+		asItIs(flags("UAEX")), // a refused caller
 		reply(status(408), apierror.RequestTimeout, "the request did not arrive in time (SERVER_READ_TIMEOUT)"),
 		reply(allOf(flags("UF", "UC", "UR", "LR", "UPE", "UH", "URX"), ownPart), apierror.Unavailable,
 			"the gateway's own part that answers this is not there: try again in a moment"),
@@ -59,6 +62,11 @@ func reply(f *accesslogv3.AccessLogFilter, kind apierror.Kind, message string) *
 			ContentType: "application/json",
 		},
 	}
+}
+
+// asItIs leaves a reply alone that has its body already.
+func asItIs(f *accesslogv3.AccessLogFilter) *hcmv3.ResponseMapper {
+	return &hcmv3.ResponseMapper{Filter: f}
 }
 
 func flags(names ...string) *accesslogv3.AccessLogFilter {

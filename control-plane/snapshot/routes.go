@@ -16,7 +16,7 @@ import (
 
 // routeConfigurations hold the routes in the order in which Envoy tries them: the first match decides.
 func routeConfigurations(in Input) []cachetypes.Resource {
-	public := slices.Concat(refusedPaths(), loopRoutes(in), modelRoutes(in), ownRoutes(), proxyRoutes(in), []*routev3.Route{nothingHere()})
+	public := slices.Concat(refusedPaths(), loopRoutes(in), modelRoutes(in), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()})
 	loopback := slices.Concat(modelRoutes(in), plainProxyRoutes(in), []*routev3.Route{nothingHere()})
 	out := []cachetypes.Resource{routes(LoopbackListener, loopback), routes(PublicListener, public)}
 	if in.Config.Server.TLS.RedirectPort != 0 {
@@ -49,8 +49,8 @@ func refusedPaths() []*routev3.Route {
 const ownHeader = catalog.InternalHeaderPrefix + "own"
 
 // ownRoutes are the gateway's own endpoints: health by Envoy itself, the rest by the API.
-func ownRoutes() []*routev3.Route {
-	return append(probeRoutes(),
+func ownRoutes(in Input) []*routev3.Route {
+	return append(openToAll(in, probeRoutes()),
 		apiRoute("models", exactPath("/v1/models")),
 		apiRoute("model", prefixPath("/v1/models/")),
 		apiRoute("mcp", prefixPath("/v1/mcp/")),

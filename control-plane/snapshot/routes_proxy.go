@@ -12,9 +12,9 @@ import (
 )
 
 // proxyRoutes are the providers' own APIs. Envoy passes a request on alone when nothing has to be read; ext_proc
-// looks at it when an allow-list is set, when its body is larger than the limit, and when its size is not told.
+// looks at it when an allow-list or callers' rights are set, when its body is larger than the limit, and when its size is not told.
 func proxyRoutes(in Input) []*routev3.Route {
-	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0
+	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0 || in.Config.Access.Restricts()
 	var out []*routev3.Route
 	for _, p := range in.Config.Providers {
 		if p.State != config.Ready {

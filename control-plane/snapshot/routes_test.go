@@ -39,6 +39,9 @@ func TestFilterOrder(t *testing.T) {
 	assert.Equal(t, want, filterNames(plain))
 	assert.Equal(t, append([]string{"envoy.filters.http.set_filter_state"}, want...), filterNames(publicFilters(inputOf(t,
 		"SERVER_TLS_CERT_PATH="+certPath, "SERVER_TLS_KEY_PATH="+keyPath, "SERVER_TLS_CLIENT_CA_PATH="+certPath))))
+	checked := publicFilters(inputOf(t, "API_KEYS_FILE="+keysPath))
+	assert.Equal(t, append([]string{"envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"}, want...), filterNames(checked))
+	assert.False(t, checked[0].GetDisabled(), "who calls is asked of every request that no route exempts")
 	assert.Equal(t, want, filterNames(loopbackFilters()))
 	for _, list := range [][]*hcmv3.HttpFilter{plain, loopbackFilters()} {
 		assert.True(t, list[0].GetDisabled(), "ext_proc is off unless a route switches it on")
@@ -73,7 +76,7 @@ func TestExtProcIsOnWhereSomethingIsToBeRead(t *testing.T) {
 
 // With a list, only a body's absence lets a proxied request by unread.
 func TestAListClosesTheWaysAroundTheCheck(t *testing.T) {
-	for _, restriction := range []string{"ALLOWED_MODELS=a", "DISALLOWED_MODELS=a"} {
+	for _, restriction := range []string{"ALLOWED_MODELS=a", "DISALLOWED_MODELS=a", "ACCESS_FILE=" + rulesPath} {
 		for _, r := range routesOf(t, PublicListener, "OPENAI_API_KEY=a", restriction) {
 			if !strings.HasPrefix(r.GetName(), "proxy: openai: ") || r.GetRoute() == nil {
 				continue
@@ -196,6 +199,10 @@ func TestLocalReplies(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, m := range localReplies().GetMappers() {
+		if m.GetBodyFormatOverride() == nil { // ext_authz has written that body, with the same table
+			assert.Equal(t, []string{"UAEX"}, m.GetFilter().GetResponseFlagFilter().GetFlags())
+			continue
+		}
 		body := m.GetBodyFormatOverride().GetTextFormatSource().GetInlineString()
 		wellFormed(t, body)
 		assert.NotContains(t, body, theProvider)

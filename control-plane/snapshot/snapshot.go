@@ -16,6 +16,7 @@ import (
 // Sockets are the absolute paths of the Unix sockets between Envoy and the gateway's process.
 type Sockets struct {
 	ExtProc  string // Envoy calls the external processor
+	Authz    string // Envoy asks who calls
 	API      string // Envoy calls the gateway's own endpoints
 	Demo     string // Envoy calls the embedded provider
 	Loop     string // Envoy calls the loop lane

@@ -48,6 +48,7 @@ type Table struct {
 	claims   []claimRule
 	reads    bool // some rule is about what stands in a body
 	tools    bool // some rule is about tools or agents
+	sources  [2]digest
 }
 
 type callerRule struct {
@@ -61,6 +62,11 @@ func (t *Table) Keys() []Key {
 		return nil
 	}
 	return slices.Clone(t.keys)
+}
+
+// Same says whether two tables are of the same files.
+func (t *Table) Same(other *Table) bool {
+	return t == other || t != nil && other != nil && t.sources == other.sources
 }
 
 // Restricts says whether somebody's models, providers or answer lengths are restricted, so that requests' bodies have

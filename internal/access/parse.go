@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -24,9 +25,11 @@ func Load(keys, rules *Source) (*Table, error) {
 	t := &Table{byCaller: map[string]*grant{}, groups: map[string]*grant{}}
 	var problems Problems
 	if keys != nil {
+		t.sources[0] = sha256.Sum256(keys.Content)
 		problems = append(problems, t.readKeys(keys)...)
 	}
 	if rules != nil {
+		t.sources[1] = sha256.Sum256(rules.Content)
 		problems = append(problems, t.readRules(rules)...)
 	}
 	if len(problems) > 0 {
@@ -257,7 +260,9 @@ type list struct {
 
 // listsOf names the lists of allow and deny.
 func listsOf() map[kind]list {
-	bare := func(s string) bool { return s != "" && strings.TrimSpace(s) == s && !strings.Contains(s, "/") && validText(s) }
+	bare := func(s string) bool {
+		return s != "" && strings.TrimSpace(s) == s && !strings.Contains(s, "/") && validText(s)
+	}
 	full := func(s string) bool { return s != "" && strings.TrimSpace(s) == s && validText(s) }
 	return map[kind]list{
 		providerNames: {"providers", "a provider's name, * for any characters", bare},

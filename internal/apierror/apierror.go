@@ -26,6 +26,8 @@ const (
 	MethodNotAllowed Kind = "method_not_allowed"
 	NotEnabled       Kind = "not_enabled"
 	Unauthorized     Kind = "unauthorized"
+	InvalidAPIKey    Kind = "invalid_api_key"
+	PermissionDenied Kind = "permission_denied"
 	RateLimited      Kind = "rate_limited"
 	RequestTimeout   Kind = "request_timeout"
 	Overloaded       Kind = "overloaded"
@@ -55,6 +57,8 @@ var table = map[Kind]row{
 	MethodNotAllowed: {http.StatusMethodNotAllowed, "invalid_request_error", "method_not_allowed"},
 	NotEnabled:       {http.StatusForbidden, "permission_error", "not_enabled"},
 	Unauthorized:     {http.StatusUnauthorized, "authentication_error", "unauthorized"},
+	InvalidAPIKey:    {http.StatusUnauthorized, "invalid_request_error", "invalid_api_key"}, // as OpenAI says it
+	PermissionDenied: {http.StatusForbidden, "permission_error", "permission_denied"},
 	RateLimited:      {http.StatusTooManyRequests, "rate_limit_error", "rate_limited"},
 	RequestTimeout:   {http.StatusRequestTimeout, "invalid_request_error", "request_timeout"},
 	Overloaded:       {http.StatusServiceUnavailable, "server_error", "overloaded"},

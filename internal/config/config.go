@@ -21,6 +21,7 @@ type Config struct {
 	MCP       MCP
 	A2A       A2A
 	Auth      Auth
+	Access    Access
 	Telemetry Telemetry
 	Envoy     Envoy
 	Control   Control

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -32,11 +33,11 @@ func WithEnvFile(environ map[string]string, options ...Option) (map[string]strin
 	}
 	content, err := newLoader(nil, options).read(name)
 	if err != nil {
-		return nil, Problems{{envFileVariable, shown(name), "a file that can be read"}}
+		return nil, Problems{{Variable: envFileVariable, Value: shown(name), Expected: "a file that can be read"}}
 	}
 	out, err := godotenv.UnmarshalBytes(content)
 	if err != nil { // the parser's message quotes the file, keys included
-		return nil, Problems{{envFileVariable, shown(name), "a dotenv file: lines of NAME=value, # for comments, quotes closed"}}
+		return nil, Problems{{Variable: envFileVariable, Value: shown(name), Expected: "a dotenv file: lines of NAME=value, # for comments, quotes closed"}}
 	}
 	maps.DeleteFunc(out, func(_, value string) bool { return value == "" })
 	for variable, value := range environ {
@@ -57,12 +58,20 @@ func Read(options ...Option) (*Config, []Warning, error) {
 	return Load(environ, options...)
 }
 
-// readFile reads a file of configuration, which is small: more than a mebibyte is a wrong path, /dev/zero perhaps.
+// mostFile is the size in bytes of a file of configuration that is taken for one: tens of thousands of API keys. What
+// is larger is a wrong path, /dev/zero perhaps.
+const mostFile = 16 << 20
+
+// readFile reads a file of configuration. A part of one is never taken for the whole.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // nothing was written
-	return io.ReadAll(io.LimitReader(f, 1<<20))
+	content, err := io.ReadAll(io.LimitReader(f, mostFile+1))
+	if err == nil && len(content) > mostFile {
+		return nil, errors.New("the file is too large")
+	}
+	return content, err
 }

@@ -129,7 +129,7 @@ func (l *loader) problem(v variable, raw, expected string) {
 }
 
 func (l *loader) add(variable, value, expected string) {
-	l.problems = append(l.problems, Problem{variable, value, expected})
+	l.problems = append(l.problems, Problem{Variable: variable, Value: value, Expected: expected})
 }
 
 func (l *loader) warn(variable, message string) {

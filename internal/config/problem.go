@@ -12,6 +12,7 @@ type Problem struct {
 	Variable string
 	Value    string // as given, shortened; masked when it is secret; empty when the variable is not set
 	Expected string // what would be right, for example "a duration such as 30s"
+	line     int    // of the file that the variable names; problems of one file stay in its order
 }
 
 // String is one line.
@@ -36,7 +37,7 @@ func (ps Problems) Error() string {
 
 func (ps Problems) sorted() Problems {
 	slices.SortFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.Expected, b.Expected))
+		return cmp.Or(cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.line, b.line), cmp.Compare(a.Expected, b.Expected))
 	})
 	return slices.Compact(ps)
 }

@@ -10,6 +10,7 @@ import (
 func (l *loader) checkTogether() {
 	l.checkServerTLS()
 	l.cfg.Client.TLSCA = l.authorities("CLIENT_TLS_CA_PATH", l.cfg.Client.TLSCAPath)
+	l.readAccess()
 	c := l.cfg
 	if c.Auth.Enabled {
 		for name, value := range map[string]string{"AUTH_OIDC_ISSUER": c.Auth.OIDCIssuer, "AUTH_OIDC_CLIENT_ID": c.Auth.OIDCClientID} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
 
@@ -70,7 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var plan providers.Plan
 	if refusal == nil {
-		plan, refusal = dir.Plan(providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Body: body})
+		plan, refusal = dir.PlanFor(caller(r.Header), providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Body: body})
 	}
 	if refusal != nil {
 		refusal.Write(w)
@@ -87,6 +88,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}}
 	outcome := runner.Serve(r.Context(), w, session, r.Header)
 	h.report(r, plan, outcome)
+}
+
+// caller is who asks, as Envoy's filters have told it: nobody else can reach this handler.
+func caller(h http.Header) providers.Caller {
+	return providers.Caller{Name: h.Get(catalog.CallerHeader), Groups: h.Get(catalog.GroupsHeader)}
 }
 
 // report writes a line about a loop in which tools ran or which failed. It holds nothing of the conversation.
