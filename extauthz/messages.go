@@ -63,8 +63,8 @@ func allowed(a answer) *authv3.CheckResponse {
 		ok.Headers = append(ok.Headers, header(catalog.GroupsHeader, a.groups))
 	}
 	return &authv3.CheckResponse{
-		Status:          &rpcstatus.Status{Code: int32(codes.OK)},
-		HttpResponse:    &authv3.CheckResponse_OkResponse{OkResponse: ok},
+		Status:       &rpcstatus.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: ok},
 	}
 }
 

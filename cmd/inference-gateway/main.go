@@ -28,6 +28,7 @@ usage: inference-gateway [command]
   validate      read the configuration and print every problem; exit 1 when there is one
   config        print the effective configuration, secrets masked; --envoy: as Envoy's resources
   policy        check FILE, or test FILE CASES: print a policy's problems, or what it does with example requests
+  keys          create, list and revoke API keys: see keys --help
   healthcheck   exit 0 when the gateway on this machine answers ready
   version       print the version
 
@@ -45,6 +46,9 @@ func command(args []string, stdout, stderr *os.File) int {
 	}
 	if name == "policy" {
 		return policyCommand(args, stdout, stderr)
+	}
+	if name == "keys" {
+		return keysCommand(args, stdout, stderr)
 	}
 	if len(args) > 0 && (name != "config" || len(args) > 1 || args[0] != "--envoy") {
 		return misuse(stderr, "unexpected argument "+args[0])

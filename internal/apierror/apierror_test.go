@@ -58,6 +58,8 @@ func TestStatusTypeAndCode(t *testing.T) {
 		apierror.MethodNotAllowed: "405 invalid_request_error method_not_allowed",
 		apierror.NotEnabled:       "403 permission_error not_enabled",
 		apierror.Unauthorized:     "401 authentication_error unauthorized",
+		apierror.InvalidAPIKey:    "401 invalid_request_error invalid_api_key",
+		apierror.PermissionDenied: "403 permission_error permission_denied",
 		apierror.RateLimited:      "429 rate_limit_error rate_limited",
 		apierror.RequestTimeout:   "408 invalid_request_error request_timeout",
 		apierror.Overloaded:       "503 server_error overloaded",

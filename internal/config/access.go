@@ -7,6 +7,11 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 )
 
+const (
+	keysVariable  = "API_KEYS_FILE"
+	rulesVariable = "ACCESS_FILE"
+)
+
 // Access is who may call and what callers may do.
 type Access struct {
 	KeysFile  string        // of API keys; "" when there are none
@@ -29,9 +34,9 @@ func (c *Config) CallersRequired() bool { return c.Auth.Enabled || c.Access.Keys
 
 func accessRows() []variable {
 	return []variable{
-		row("API_KEYS_FILE", "", path, func(c *Config) *string { return &c.Access.KeysFile },
+		row(keysVariable, "", path, func(c *Config) *string { return &c.Access.KeysFile },
 			"YAML file of API keys, by their hashes; when set, every request but `/health` and `/ready` needs one, or a token. `inference-gateway keys` edits it."),
-		row("ACCESS_FILE", "", path, func(c *Config) *string { return &c.Access.RulesFile },
+		row(rulesVariable, "", path, func(c *Config) *string { return &c.Access.RulesFile },
 			"YAML file of what callers may do, by group, claim and caller."),
 	}
 }
@@ -75,13 +80,13 @@ func loadAccess(a Access, read FileReader) (*access.Table, Problems) {
 		}
 		return &access.Source{Name: variable, Content: content}
 	}
-	keys, rules := source("API_KEYS_FILE", a.KeysFile), source("ACCESS_FILE", a.RulesFile)
+	keys, rules := source(keysVariable, a.KeysFile), source(rulesVariable, a.RulesFile)
 	table, err := access.Load(keys, rules)
 	var wrong access.Problems
 	if errors.As(err, &wrong) {
 		for _, p := range wrong {
 			name := a.KeysFile
-			if p.File == "ACCESS_FILE" {
+			if p.File == rulesVariable {
 				name = a.RulesFile
 			}
 			problems = append(problems, Problem{Variable: p.File, Value: shown(name), Expected: expected(p), line: p.Line})
@@ -103,4 +108,15 @@ func expected(p access.Problem) string {
 	default:
 		return fmt.Sprintf("%s at line %d, %s", p.Expected, p.Line, p.Field)
 	}
+}
+
+// KeysFile gives API_KEYS_FILE of this process's environment and dotenv file, whatever else is in them. The error is
+// Problems.
+func KeysFile() (string, error) {
+	environ, err := WithEnvFile(Environ())
+	if err != nil {
+		return "", err
+	}
+	l := &loader{env: environ}
+	return l.get(keysVariable), nil
 }
