@@ -11,8 +11,8 @@ import (
 // edit replaces a file's content in one step: a reader sees the old content or the new, and a crash leaves one of them.
 // Two edits at a time come one after the other. A file that is not there counts as empty, and is made for its owner only.
 func edit(path string, change func(content []byte) ([]byte, error)) (err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // the link stays, and what it leads to changes
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the link stays, and what it leads to changes
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {

@@ -258,7 +258,7 @@ func TestEveryProviderIsAcceptedByEnvoysRules(t *testing.T) {
 		assert.Contains(t, s.GetResources(clusterType), providerCluster(p.ID))
 	}
 	each(s, func(kind, name string, r cachetypes.Resource) { assert.NoError(t, validate(r), "%s %s", kind, name) })
-	assert.Len(t, s.GetResources(clusterType), len(catalog.All())+5)
+	assert.Len(t, s.GetResources(clusterType), len(catalog.All())+6)
 }
 
 // Envoy and its dumps show everything but secrets.

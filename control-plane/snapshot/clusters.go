@@ -29,10 +29,9 @@ const (
 func clusters(in Input) []cachetypes.Resource {
 	out := []cachetypes.Resource{
 		socketCluster(extProcCluster, in.Sockets.ExtProc, http2Options()),
+		// There also when no filter asks it: the connections of a listener that a reload has replaced still do for a while.
+		socketCluster(authzCluster, in.Sockets.Authz, http2Options()),
 		socketCluster(apiCluster, in.Sockets.API, http1Options(in, nil)),
-	}
-	if in.Config.Access.On() {
-		out = append(out, socketCluster(authzCluster, in.Sockets.Authz, http2Options()))
 	}
 	if toolsInPlay(in.Config) {
 		out = append(out, socketCluster(loopCluster, in.Sockets.Loop, http1Options(in, nil)))

@@ -83,15 +83,15 @@ func Revoke(content []byte, id string, now time.Time) ([]byte, error) {
 			continue
 		}
 		stamp := now.UTC().Format(time.RFC3339)
-		switch v := member(entry, "revoked"); {
-		case v == nil:
+		v := member(entry, "revoked")
+		if v == nil {
 			put(entry, "revoked", stamp)
-		default:
-			if old, err := ParseTime(v.Value); err == nil && !old.After(now) {
-				return nil, fmt.Errorf("the key %q has been revoked already", id)
-			}
-			v.Value = stamp
+			return write(doc)
 		}
+		if old, err := ParseTime(v.Value); err == nil && !old.After(now) {
+			return nil, fmt.Errorf("the key %q has been revoked already", id)
+		}
+		v.Value = stamp
 		return write(doc)
 	}
 	return nil, fmt.Errorf("there is no key %q", id)

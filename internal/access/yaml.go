@@ -102,11 +102,13 @@ func (r *reader) members(n *yaml.Node, field string, each func(name string, key,
 }
 
 func join(field, name string) string {
-	if printed := printable(name); field == "" {
+	printed := printable(name)
+	switch {
+	case field == "":
 		return printed
-	} else if strings.ContainsAny(printed, ".:*/ ") {
+	case strings.ContainsAny(printed, ".:*/ "):
 		return field + "[" + strconv.Quote(printed) + "]"
-	} else {
+	default:
 		return field + "." + printed
 	}
 }

@@ -41,7 +41,7 @@ func groups() []group {
 		{"MCP", "Tools of Model Context Protocol servers.", mcpRows()},
 		{"A2A", "Agents of the Agent2Agent protocol.", a2aRows()},
 		{"Auth", "Bearer tokens of an OpenID Connect issuer, checked on the public listener.", authRows()},
-		{"Access", "API keys and what callers may do; both files are watched. Their grammar: [security.md](security.md#api-keys).", accessRows()},
+		{"Access", "API keys and what callers may do; both files are watched. Their grammar: [access.md](access.md).", accessRows()},
 		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
 		{"Processes", "", processRows()},
 	}
