@@ -15,6 +15,7 @@ GOFUMPT_VERSION     := v0.12.0
 GOVULNCHECK_VERSION := v1.9.0
 
 BIN       := bin/inference-gateway
+WASM      := bin/inference-gateway.wasm
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 ENVOY_BIN := .cache/envoy/$(ENVOY_VERSION)/envoy
 
@@ -36,7 +37,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build envoy test test-e2e test-sdk test-tools demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-sdk test-tools demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +45,11 @@ help: ## list the targets
 run: build $(ENVOY_DEP) ## build everything and start the gateway on http://localhost:8080
 	exec $(BIN) run
 
-build: ## build bin/inference-gateway
+build: wasm ## build bin/inference-gateway and the filter beside it
 	$(GO) build -trimpath -tags grpcnotrace -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/inference-gateway
+
+wasm: ## build bin/inference-gateway.wasm, the filter inside Envoy
+	GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -o $(WASM) ./wasm
 
 envoy: $(ENVOY_BIN) ## install the pinned Envoy into .cache/envoy
 

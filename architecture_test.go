@@ -59,7 +59,7 @@ var arrows = []struct {
 	{"tools", []string{"providers/chat", "providers/sse", "providers/jsonedit", "internal/telemetry"}},
 	{"tools/*", []string{"tools", "providers/chat", "internal/telemetry"}},
 
-	{"wasm", []string{"wasm/policy", "providers/routing", "providers/catalog", "providers/jsonedit"}},
+	{"wasm", []string{"wasm/policy", "providers", "providers/routing", "providers/catalog", "providers/jsonedit"}},
 	{"wasm/policy", []string{"providers/jsonedit"}}, // RATIONALE.md: one reader of bodies
 }
 

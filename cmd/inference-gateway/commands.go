@@ -103,7 +103,7 @@ func printConfig(stdout, stderr io.Writer, asEnvoy bool) int {
 
 // writeResources prints a snapshot as YAML documents, one for each resource, keys masked.
 func writeResources(w io.Writer, s *cachev3.Snapshot) error {
-	for _, t := range []string{resourcev3.ListenerType, resourcev3.RouteType, resourcev3.ClusterType, resourcev3.SecretType} {
+	for _, t := range []string{resourcev3.ListenerType, resourcev3.RouteType, resourcev3.ClusterType, resourcev3.SecretType, resourcev3.ExtensionConfigType} {
 		for _, name := range sortedKeys(s.GetResources(t)) {
 			text, err := protojson.Marshal(masked(s.GetResources(t)[name]))
 			if err != nil {

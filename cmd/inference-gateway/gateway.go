@@ -126,7 +126,7 @@ func (g *gateway) notReady() []string {
 }
 
 func input(c *config.Config, l layout) snapshot.Input {
-	return snapshot.Input{Config: c, Sockets: l.snapshot, RootsPath: envoy.SystemRoots()}
+	return snapshot.Input{Config: c, Sockets: l.snapshot, RootsPath: envoy.SystemRoots(), WasmPath: wasmModule(c)}
 }
 
 // directory is the configuration as requests are decided by it.

@@ -182,6 +182,9 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 	if err := portIsFree("SERVER_HTTP_REDIRECT_PORT", server.Host, server.TLS.RedirectPort); err != nil {
 		return nil, err
 	}
+	if err := checkModule(g.current); err != nil {
+		return nil, err
+	}
 	binary, err := envoy.Find(ctx, g.current.Envoy.Path)
 	if err != nil {
 		return nil, err

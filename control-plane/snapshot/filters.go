@@ -14,6 +14,9 @@ func publicFilters(in Input) []*hcmv3.HttpFilter {
 	if callersKnown(in.Config) {
 		list = append(list, callerFilter())
 	}
+	if in.WasmPath != "" {
+		list = append(list, wasmFilter())
+	}
 	return append(list,
 		extProcFilter(),
 		routerFilter(),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -24,6 +25,8 @@ const (
 	routeType    = resourcev3.RouteType
 	clusterType  = resourcev3.ClusterType
 	secretType   = resourcev3.SecretType
+
+	extensionType = resourcev3.ExtensionConfigType
 )
 
 const packError = "type.invalid/"
@@ -66,9 +69,14 @@ func validate(m proto.Message) error {
 
 // eachAny visits the Any messages of m that are not inside another Any.
 func eachAny(m protoreflect.Message, visit func(*anypb.Any)) {
-	if a, ok := m.Interface().(*anypb.Any); ok {
-		visit(a)
+	switch v := m.Interface().(type) {
+	case *anypb.Any:
+		visit(v)
 		return
+	case *routev3.FilterConfig:
+		if v.GetConfig() != nil && proto.Size(v.GetConfig()) == 0 { // says no more than that the filter is on (withWasm)
+			return
+		}
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {

@@ -42,6 +42,10 @@ func TestFilterOrder(t *testing.T) {
 	checked := publicFilters(inputOf(t, "API_KEYS_FILE="+keysPath))
 	assert.Equal(t, append([]string{"envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"}, want...), filterNames(checked))
 	assert.False(t, checked[0].GetDisabled(), "who calls is asked of every request that no route exempts")
+	withModule := inputOf(t)
+	withModule.WasmPath = "/modules/filter.wasm"
+	assert.Equal(t, append([]string{"envoy.filters.http.wasm"}, want...), filterNames(publicFilters(withModule)))
+	assert.True(t, publicFilters(withModule)[0].GetDisabled(), "and so is wasm")
 	assert.Equal(t, want, filterNames(loopbackFilters()))
 	for _, list := range [][]*hcmv3.HttpFilter{plain, loopbackFilters()} {
 		assert.True(t, list[0].GetDisabled(), "ext_proc is off unless a route switches it on")

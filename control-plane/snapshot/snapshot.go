@@ -29,6 +29,8 @@ type Input struct {
 	Sockets Sockets
 	// RootsPath is the PEM bundle on Envoy's machine that providers' certificates are verified with.
 	RootsPath string
+	// WasmPath is the filter on Envoy's machine; "" leaves the wasm lane out.
+	WasmPath string
 }
 
 // Build makes the snapshot. Its error lists every resource that Envoy's own validation rules refuse: a defect of this
@@ -39,10 +41,12 @@ func Build(in Input) (*cachev3.Snapshot, error) {
 		routeType:    routeConfigurations(in),
 		clusterType:  clusters(in),
 		secretType:   secrets(in),
+
+		extensionType: extensions(in),
 	}
 	var problems []error
 	s := &cachev3.Snapshot{}
-	for _, url := range []string{listenerType, routeType, clusterType, secretType} {
+	for _, url := range []string{listenerType, routeType, clusterType, secretType, extensionType} {
 		for _, r := range resources[url] {
 			if err := validate(r); err != nil {
 				problems = append(problems, fmt.Errorf("%s %q: %w", shortType(url), cachev3.GetResourceName(r), err))

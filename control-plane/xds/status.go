@@ -17,10 +17,11 @@ import (
 	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 )
 
-// required are the types that every Envoy asks for at once. Secrets are asked for only by what uses them.
+// required are the types that every Envoy asks for at once; the others are asked for by name, by what uses them.
 var (
 	required = []string{resourcev3.ClusterType, resourcev3.ListenerType, resourcev3.RouteType}
-	followed = append(slices.Clone(required), resourcev3.SecretType)
+	onDemand = []string{resourcev3.SecretType, resourcev3.ExtensionConfigType}
+	followed = slices.Concat(required, onDemand)
 )
 
 // status follows the acknowledgements of each connected Envoy. Envoy speaks the incremental variant, in which an
@@ -39,7 +40,7 @@ type envoyState struct {
 	sent    map[string]sent
 	acked   map[string]string
 	refused map[string]refusal
-	secrets secrets
+	named   map[string]named // of the types that are asked for by name
 }
 
 type sent struct{ nonce, version string }
@@ -54,7 +55,10 @@ func (s *status) callbacks() serverv3.Callbacks {
 	return serverv3.CallbackFuncs{
 		DeltaStreamOpenFunc: func(_ context.Context, id int64, _ string) error {
 			s.update(func() {
-				s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}, secrets: newSecrets()}
+				s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}, named: map[string]named{}}
+				for _, t := range onDemand {
+					s.envoys[id].named[t] = newNamed()
+				}
 			})
 			s.log.Debug("xds: an Envoy connected")
 			return nil
@@ -71,8 +75,8 @@ func (s *status) callbacks() serverv3.Callbacks {
 			s.update(func() {
 				if e, ok := s.envoys[id]; ok {
 					e.sent[r.GetTypeUrl()] = sent{r.GetNonce(), r.GetSystemVersionInfo()}
-					if r.GetTypeUrl() == resourcev3.SecretType {
-						e.secrets.response(r)
+					if held, byName := e.named[r.GetTypeUrl()]; byName {
+						held.response(r)
 					}
 				}
 			})
@@ -93,8 +97,8 @@ func (s *status) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) {
 		if !ok {
 			return
 		}
-		if t == resourcev3.SecretType {
-			e.secrets.request(r)
+		if held, byName := e.named[t]; byName {
+			held.request(r)
 		}
 		last := e.sent[t]
 		switch {
@@ -184,8 +188,8 @@ func (s *status) list() (problems []string, refused bool) {
 		for _, t := range followed {
 			want := s.want(t)
 			open := e.acked[t] != want
-			if t == resourcev3.SecretType {
-				open = s.current != nil && e.secrets.open(s.current.GetVersionMap(t))
+			if held, byName := e.named[t]; byName {
+				open = s.current != nil && held.open(s.current.GetVersionMap(t))
 			}
 			switch r, said := e.refused[t]; {
 			case said && r.version == want:

@@ -66,7 +66,7 @@ func complete(t T, env Env) Env {
 	if _, given := env["ENVOY_PATH"]; !given {
 		env["ENVOY_PATH"] = EnvoyBinary(t)
 	}
-	return env
+	return env.withLane(t)
 }
 
 // AwaitReady waits for the line that says that the gateway is ready, and takes the address from it.

@@ -1,12 +1,13 @@
 // Package apierror is the one table of the errors that the gateway makes itself: a kind, its HTTP status, and the
 // OpenAI-shaped body that clients parse. Every room that answers a client uses it, so that a client sees one shape
-// whether Envoy, ext_proc or the API wrote the reply. It knows nothing of Envoy, gRPC or providers.
+// whether Envoy, ext_proc or the API wrote the reply. It knows nothing of Envoy, gRPC or providers, and is
+// compiled into the wasm filter: only write.go knows net/http, and is left out there.
 package apierror
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Kind names a class of failure. The zero Kind is not valid.
@@ -45,27 +46,27 @@ type row struct {
 }
 
 var table = map[Kind]row{
-	InvalidRequest:   {http.StatusBadRequest, "invalid_request_error", "invalid_request"},
-	BodyTooLarge:     {http.StatusRequestEntityTooLarge, "invalid_request_error", "request_too_large"},
-	HeadersTooLarge:  {http.StatusRequestHeaderFieldsTooLarge, "invalid_request_error", "headers_too_large"},
-	ModelNotAllowed:  {http.StatusForbidden, "model_not_allowed", "model_not_allowed"},
-	UnknownProvider:  {http.StatusBadRequest, "invalid_request_error", "unknown_provider"},
-	ProviderNotReady: {http.StatusBadRequest, "invalid_request_error", "provider_not_configured"},
-	UnsupportedRoute: {http.StatusBadRequest, "invalid_request_error", "endpoint_not_supported"},
-	NotFound:         {http.StatusNotFound, "invalid_request_error", "not_found"},
-	ModelNotFound:    {http.StatusNotFound, "invalid_request_error", "model_not_found"},
-	MethodNotAllowed: {http.StatusMethodNotAllowed, "invalid_request_error", "method_not_allowed"},
-	NotEnabled:       {http.StatusForbidden, "permission_error", "not_enabled"},
-	Unauthorized:     {http.StatusUnauthorized, "authentication_error", "unauthorized"},
-	InvalidAPIKey:    {http.StatusUnauthorized, "invalid_request_error", "invalid_api_key"}, // as OpenAI says it
-	PermissionDenied: {http.StatusForbidden, "permission_error", "permission_denied"},
-	RateLimited:      {http.StatusTooManyRequests, "rate_limit_error", "rate_limited"},
-	RequestTimeout:   {http.StatusRequestTimeout, "invalid_request_error", "request_timeout"},
-	Overloaded:       {http.StatusServiceUnavailable, "server_error", "overloaded"},
-	Unavailable:      {http.StatusServiceUnavailable, "server_error", "unavailable"},
-	UpstreamError:    {http.StatusBadGateway, "upstream_error", "upstream_error"},
-	UpstreamTimeout:  {http.StatusGatewayTimeout, "upstream_error", "upstream_timeout"},
-	Internal:         {http.StatusInternalServerError, "server_error", "internal_error"},
+	InvalidRequest:   {400, "invalid_request_error", "invalid_request"},
+	BodyTooLarge:     {413, "invalid_request_error", "request_too_large"},
+	HeadersTooLarge:  {431, "invalid_request_error", "headers_too_large"},
+	ModelNotAllowed:  {403, "model_not_allowed", "model_not_allowed"},
+	UnknownProvider:  {400, "invalid_request_error", "unknown_provider"},
+	ProviderNotReady: {400, "invalid_request_error", "provider_not_configured"},
+	UnsupportedRoute: {400, "invalid_request_error", "endpoint_not_supported"},
+	NotFound:         {404, "invalid_request_error", "not_found"},
+	ModelNotFound:    {404, "invalid_request_error", "model_not_found"},
+	MethodNotAllowed: {405, "invalid_request_error", "method_not_allowed"},
+	NotEnabled:       {403, "permission_error", "not_enabled"},
+	Unauthorized:     {401, "authentication_error", "unauthorized"},
+	InvalidAPIKey:    {401, "invalid_request_error", "invalid_api_key"}, // as OpenAI says it
+	PermissionDenied: {403, "permission_error", "permission_denied"},
+	RateLimited:      {429, "rate_limit_error", "rate_limited"},
+	RequestTimeout:   {408, "invalid_request_error", "request_timeout"},
+	Overloaded:       {503, "server_error", "overloaded"},
+	Unavailable:      {503, "server_error", "unavailable"},
+	UpstreamError:    {502, "upstream_error", "upstream_error"},
+	UpstreamTimeout:  {504, "upstream_error", "upstream_timeout"},
+	Internal:         {500, "server_error", "internal_error"},
 }
 
 // Kinds lists every kind of the table, in no order.
@@ -105,30 +106,22 @@ func (e *Error) Status() int { return e.row().status }
 // (https://platform.openai.com/docs/guides/error-codes: error.message, type, param, code).
 func (e *Error) Body() []byte {
 	r := e.row()
-	var b struct {
-		Error struct {
-			Message string  `json:"message"`
-			Type    string  `json:"type"`
-			Param   *string `json:"param"`
-			Code    string  `json:"code"`
-		} `json:"error"`
+	out := appendText([]byte(`{"error":{"message":`), e.Message)
+	out = appendText(append(out, `,"type":`...), r.typ)
+	out = append(out, `,"param":`...)
+	if e.Param == "" {
+		out = append(out, `null`...)
+	} else {
+		out = appendText(out, e.Param)
 	}
-	b.Error.Message, b.Error.Type, b.Error.Code = e.Message, r.typ, r.code
-	if e.Param != "" {
-		b.Error.Param = &e.Param
-	}
-	out, err := json.Marshal(b)
-	if err != nil { // strings always marshal; kept so that a change of the struct cannot fail silently
-		return []byte(`{"error":{"message":"internal error","type":"server_error","param":null,"code":"internal_error"}}`)
-	}
-	return out
+	out = appendText(append(out, `,"code":`...), r.code)
+	return append(out, `}}`...)
 }
 
-// Write sends the error as the whole HTTP response.
-func (e *Error) Write(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.Status())
-	_, _ = w.Write(e.Body()) // the client is gone when this fails: nobody is left to tell
+// appendText appends s as a JSON string; bytes that are not UTF-8 become U+FFFD.
+func appendText(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s) // its only error is about UTF-8, and the output is valid nevertheless
+	return dst
 }
 
 func (e *Error) row() row {

@@ -23,6 +23,7 @@ type Config struct {
 	Auth      Auth
 	Access    Access
 	Telemetry Telemetry
+	Wasm      Wasm
 	Envoy     Envoy
 	Control   Control
 
@@ -140,6 +141,12 @@ type Telemetry struct {
 	MetricsPort    int    // 0: any free port
 	TracingEnabled bool
 	OTLPEndpoint   string // "" leaves it to OTEL_EXPORTER_OTLP_ENDPOINT
+}
+
+// Wasm is the filter inside Envoy.
+type Wasm struct {
+	Enabled bool
+	Path    string // on Envoy's machine; "" is beside the gateway's own binary
 }
 
 // Envoy is the Envoy process that the gateway starts.

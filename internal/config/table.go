@@ -43,6 +43,7 @@ func groups() []group {
 		{"Auth", "Bearer tokens of an OpenID Connect issuer, checked on the public listener.", authRows()},
 		{"Access", "API keys and what callers may do; both files are watched. Their grammar: [access.md](access.md).", accessRows()},
 		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
+		{"Wasm", "The filter inside Envoy.", wasmRows()},
 		{"Processes", "", processRows()},
 	}
 }

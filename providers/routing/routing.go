@@ -84,12 +84,12 @@ type Plan struct {
 	Doc      jsonedit.Doc // the request's body
 }
 
-// Body gives the bytes for the provider: the request's own when nothing has to change.
-func (p Plan) Body() []byte {
+// Body gives the bytes for the provider: the request's own when nothing has to change, else dst with them appended.
+func (p Plan) Body(dst []byte) []byte {
 	if !p.Renamed {
 		return p.Doc.Body()
 	}
-	return p.Doc.SetString(make([]byte, 0, len(p.Doc.Body())), "model", p.Model)
+	return p.Doc.SetString(dst, "model", p.Model)
 }
 
 // Decide finds the provider. Exactly one of its results is set.

@@ -1,0 +1,95 @@
+package snapshot
+
+import (
+	"encoding/json"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	wasmfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/wasm/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	wasmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/wasm/v3"
+	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// wasmName names the filter, and its configuration where that is discovered.
+const wasmName = "envoy.filters.http.wasm"
+
+// wasmFilter decides model requests inside Envoy. Its configuration is a resource of its own (extensions), so that a new
+// provider or policy does not replace the listener, which would end the connections of long streams. It is off unless
+// a route switches it on (withWasm).
+func wasmFilter() *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{
+		Name:     wasmName,
+		Disabled: true,
+		ConfigType: &hcmv3.HttpFilter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
+			ConfigSource: ads(),
+			TypeUrls:     []string{"type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"},
+		}},
+	}
+}
+
+// withWasm switches the filter on for a route.
+func withWasm() map[string]*anypb.Any {
+	return map[string]*anypb.Any{wasmName: pack(&routev3.FilterConfig{Config: &anypb.Any{}})}
+}
+
+// extensions are the configurations of filters that change more often than the listener may.
+func extensions(in Input) []cachetypes.Resource {
+	if in.WasmPath == "" {
+		return nil
+	}
+	return []cachetypes.Resource{&corev3.TypedExtensionConfig{Name: wasmName, TypedConfig: pack(&wasmfilterv3.Wasm{
+		Config: &wasmv3.PluginConfig{
+			Name: "inference-gateway",
+			Vm: &wasmv3.PluginConfig_VmConfig{VmConfig: &wasmv3.VmConfig{
+				VmId:    "inference-gateway",
+				Runtime: "envoy.wasm.runtime.v8",
+				Code:    &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: file(in.WasmPath)}},
+			}},
+			Configuration: pack(wrapperspb.String(wasmConfiguration(in))),
+			// A VM that died comes back with the next request. The request that killed it is answered 503.
+			FailurePolicy:               wasmv3.FailurePolicy_FAIL_RELOAD,
+			AllowOnHeadersStopIteration: yes(), // the body chooses the route
+		},
+	})}}
+}
+
+// wasmConfiguration is what the filter (room wasm) reads: the same table that ext_proc decides by.
+func wasmConfiguration(in Input) string {
+	type provider struct {
+		ID        string             `json:"id"`
+		Ready     bool               `json:"ready"`
+		Fix       string             `json:"fix,omitempty"`
+		Endpoints []catalog.Endpoint `json:"endpoints"`
+	}
+	type edge struct {
+		Providers  []provider `json:"providers"`
+		Allowed    []string   `json:"allowed,omitempty"`
+		Disallowed []string   `json:"disallowed,omitempty"`
+	}
+	e := edge{Providers: []provider{}, Allowed: in.Config.General.AllowedModels, Disallowed: in.Config.General.DisallowedModels}
+	for _, p := range in.Config.Providers {
+		e.Providers = append(e.Providers, provider{p.ID, p.State == config.Ready, p.Fix(), endpoints(p)})
+	}
+	out, err := json.Marshal(map[string]edge{"edge": e})
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(out)
+}
+
+// endpoints are those that the provider speaks, in the catalogue's order.
+func endpoints(p config.Provider) []catalog.Endpoint {
+	out := []catalog.Endpoint{}
+	for _, e := range catalog.Endpoints() {
+		if _, ok := p.Paths[e]; ok {
+			out = append(out, e)
+		}
+	}
+	return out
+}
