@@ -37,7 +37,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-sdk test-tools demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test: build $(ENVOY_DEP) ## run every test, real Envoy included
 
 test-e2e: build $(ENVOY_DEP) ## run the tests of the whole program with a real Envoy
 	$(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) ./e2e/...
+
+test-wasm: build $(ENVOY_DEP) ## hold the wasm lane to what the tests hold ext_proc to
+	TEST_LANE=wasm $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) ./e2e/contract ./e2e/resilience
 
 test-sdk: build $(ENVOY_DEP) ## run the official Python and JavaScript clients against the gateway
 	GATEWAY_BIN=$(CURDIR)/$(BIN) e2e/sdk/run.sh

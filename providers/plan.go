@@ -15,36 +15,27 @@ type Plan struct {
 	Body     []byte // the request's own bytes when nothing had to change
 }
 
-<<<<<<< HEAD
 // Plan decides a model request of nobody in particular. A refusal is an *apierror.Error, fit for the client.
 func (d *Directory) Plan(r Request) (Plan, *apierror.Error) { return d.PlanFor(Caller{}, r) }
 
 // PlanFor decides a caller's model request: what the gateway offers, held to what the caller may do.
 func (d *Directory) PlanFor(c Caller, r Request) (Plan, *apierror.Error) {
-=======
-// Plan decides a model request. A refusal is an *apierror.Error, fit for the client.
-func (d *Directory) Plan(r Request) (Plan, *apierror.Error) {
 	p, refusal := d.Decide(r)
 	if refusal != nil {
 		return Plan{}, refusal
 	}
-	return Plan{Provider: p.Provider, Model: p.Model, Body: p.Body(make([]byte, 0, len(r.Body)))}, nil
+	body, refusal := held(p, r.Endpoint, d.rightsOf(c))
+	if refusal != nil {
+		return Plan{}, refusal
+	}
+	return Plan{Provider: p.Provider, Model: p.Model, Body: body}, nil
 }
 
 // Decide is Plan without the body, for callers that have a buffer for it or more to change in it.
 func (d *Directory) Decide(r Request) (routing.Plan, *apierror.Error) {
->>>>>>> e1433cd (wasm: decide plain model requests inside Envoy)
 	p, refusal := d.table.Decide(r)
 	if refusal != nil {
 		return routing.Plan{}, d.tell(r, refusal)
 	}
-<<<<<<< HEAD
-	body, notAllowed := held(p, r.Endpoint, d.rightsOf(c))
-	if notAllowed != nil {
-		return Plan{}, notAllowed
-	}
-	return Plan{Provider: p.Provider, Model: p.Model, Body: body}, nil
-=======
 	return p, nil
->>>>>>> e1433cd (wasm: decide plain model requests inside Envoy)
 }

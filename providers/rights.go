@@ -39,7 +39,7 @@ func (d *Directory) rightsOf(c Caller) Rights {
 // held is the body for the provider when the caller's rights let the request pass.
 func held(p routing.Plan, e catalog.Endpoint, rights Rights) ([]byte, *apierror.Error) {
 	if rights == nil {
-		return p.Body(), nil
+		return p.Body(nil), nil
 	}
 	if rights.RestrictsModels() {
 		if member := routing.SecondModel(p.Doc); member != "" {
@@ -57,7 +57,7 @@ func held(p routing.Plan, e catalog.Endpoint, rights Rights) ([]byte, *apierror.
 		}
 	}
 	if len(edits) == 0 {
-		return p.Body(), nil
+		return p.Body(nil), nil
 	}
 	if p.Renamed {
 		edits = append(edits, jsonedit.Edit{Name: "model", Raw: jsonedit.AppendQuote(nil, p.Model)})

@@ -101,7 +101,7 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	defer cancel()
 	if err := g.xds.Settled(wait); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		back()
-		return errors.Join(err, g.xds.Push(ctx, g.running))
+		return errors.Join(err, g.revert(ctx))
 	} else if err != nil {
 		g.log.Warn("the new configuration is set, but no Envoy has confirmed it yet", "error", err)
 	}
@@ -110,6 +110,20 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	g.api.Update(g.apiState(c))
 	g.level.Set(c.General.LogLevel)
 	g.current, g.running = c, s
+	return nil
+}
+
+// revert gives Envoy what it ran before, for the parts that it has taken of what it refused on the whole, and waits for
+// it: whoever reads that a configuration was refused may rely on nothing of it being in use.
+func (g *gateway) revert(ctx context.Context) error {
+	if err := g.xds.Push(ctx, g.running); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := g.xds.Settled(wait); err != nil {
+		g.log.Warn("the old configuration is set again, but no Envoy has confirmed it yet", "error", err)
+	}
 	return nil
 }
 

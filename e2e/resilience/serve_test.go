@@ -21,6 +21,7 @@ func TestEnvoyGoesOnWithoutTheControlPlane(t *testing.T) {
 	env := harness.Env{
 		"PROVIDERS": "one", "ONE_API_URL": one.URL, "ONE_API_KEY": "sk-one",
 		"SERVER_PORT": harness.FreePort(t), "CONTROL_SOCKET_DIR": dir,
+		"WASM_ENABLED": "false", // with the filter, chat needs nobody (e2e/wasm)
 	}
 	g := harness.Serve(t, env)
 	envoy := g.StartEnvoy(t)
