@@ -38,6 +38,7 @@ var arrows = []struct {
 	{"internal/access", []string{"providers/catalog"}},
 	{"internal/config", []string{"internal/access", "providers/catalog"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
+	{"internal/oidc", nil},
 	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
 	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
 	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},

@@ -28,11 +28,6 @@ func load(stderr io.Writer, options ...config.Option) *config.Config {
 		_, _ = fmt.Fprintf(stderr, "the configuration is bad:\n%v\n", err)
 		return nil
 	}
-	if c.Auth.Enabled {
-		// Running open while the operator believes in a login would be the worst of answers.
-		_, _ = fmt.Fprintln(stderr, "the configuration is bad:\nAUTH_ENABLED=true: this version cannot check tokens yet; unset it and protect the listener otherwise")
-		return nil
-	}
 	if c.General.PolicyFile != "" {
 		_, _ = fmt.Fprintln(stderr, "the configuration is bad:\nPOLICY_FILE: this version cannot enforce a policy yet; unset it")
 		return nil

@@ -111,11 +111,15 @@ func TestValidate(t *testing.T) {
 }
 
 // A login that nobody checks is worse than none.
-func TestALoginThatIsNotThereYetIsRefused(t *testing.T) {
-	environment(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://issuer.example", "AUTH_OIDC_CLIENT_ID=x")
+func TestALoginWithoutAnIssuerIsRefused(t *testing.T) {
+	environment(t, "AUTH_ENABLED=true")
 	code, _, stderr := program(t, "validate")
 	assert.Equal(t, 1, code)
-	assert.Contains(t, stderr, "AUTH_ENABLED")
+	assert.Contains(t, stderr, "AUTH_OIDC_ISSUER")
+	assert.Contains(t, stderr, "AUTH_OIDC_CLIENT_ID")
+	environment(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://issuer.example", "AUTH_OIDC_CLIENT_ID=x")
+	code, _, stderr = program(t, "validate")
+	assert.Zero(t, code, stderr)
 }
 
 func TestWarningsAreNoProblems(t *testing.T) {

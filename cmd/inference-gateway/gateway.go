@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/extproc"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/oidc"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -39,10 +41,12 @@ type gateway struct {
 	lane    *lane
 	log     *slog.Logger
 	level   *slog.LevelVar
+	issuers *oidc.Finder
 
 	loopback *http.Transport // for the models of loops
 	group    *errgroup.Group // of everything that runs as long as the gateway
 
+	applying sync.Mutex // held by whoever changes what runs
 	draining atomic.Bool
 	current  *config.Config    // what runs
 	running  *cachev3.Snapshot // what Envoy was given for it
@@ -53,7 +57,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{layout: l, lane: newLane(), log: log, level: level, loopback: loopbackTransport(l.snapshot.Loopback, true)}
+	g := &gateway{layout: l, lane: newLane(), log: log, level: level, issuers: oidc.NewFinder(log), loopback: loopbackTransport(l.snapshot.Loopback, true)}
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
 	g.authz = extauthz.NewServer(policy(c), log)
@@ -64,7 +68,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 
 // first gives the first configuration to everyone, before Envoy is there.
 func (g *gateway) first(ctx context.Context, c *config.Config) error {
-	s, err := snapshot.Build(input(c, g.layout))
+	s, err := snapshot.Build(g.input(c))
 	if err != nil {
 		return err
 	}
@@ -76,7 +80,7 @@ func (g *gateway) first(ctx context.Context, c *config.Config) error {
 // apply makes c the running configuration without failing a request: what disappears is not chosen any more before
 // its route goes, and what is new is not chosen before its route is there. When Envoy refuses, everything stays.
 func (g *gateway) apply(ctx context.Context, c *config.Config) error {
-	s, err := snapshot.Build(input(c, g.layout))
+	s, err := snapshot.Build(g.input(c))
 	if err != nil {
 		return err
 	}
@@ -110,6 +114,7 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	g.api.Update(g.apiState(c))
 	g.level.Set(c.General.LogLevel)
 	g.current, g.running = c, s
+	g.follow(c)
 	return nil
 }
 

@@ -72,13 +72,15 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		return err
 	}
 	defer g.api.Close()
-	if err := g.first(stop, c); err != nil {
-		return err
-	}
 	// Everything below ends with ctx, which outlives the signal by the time that open requests need.
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	group, ctx := errgroup.WithContext(ctx)
+	g.askIssuers(ctx, stop, group, c)
+	if err := g.first(stop, c); err != nil {
+		end()
+		return errors.Join(err, group.Wait())
+	}
 	if err := g.serve(ctx, group); err != nil {
 		end()
 		return errors.Join(err, group.Wait())
@@ -108,6 +110,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 	} else {
 		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · sockets in %s\n", version, dir)
 	}
+	group.Go(func() error { g.learnIssuers(ctx); return nil })
 	group.Go(func() error {
 		watcher.Run(ctx, watchPoll, func() { g.reload(ctx, config.WithFiles(watcher.ReadFile)) })
 		return nil
@@ -242,13 +245,12 @@ func (g *gateway) awaitReady(ctx, stop context.Context, admin *envoy.Admin, stdo
 
 // reload reads the configuration again and applies it, or says why not and keeps the old one.
 func (g *gateway) reload(ctx context.Context, options ...config.Option) {
+	g.applying.Lock()
+	defer g.applying.Unlock()
 	was := g.current
 	c, warnings, err := config.Read(options...)
 	for _, w := range warnings {
 		g.log.Warn("configuration: " + w.String())
-	}
-	if err == nil && c.Auth.Enabled {
-		err = errors.New("AUTH_ENABLED=true: this version cannot check tokens yet")
 	}
 	if err == nil {
 		err = g.apply(ctx, discover(ctx, c, g.log))

@@ -87,7 +87,11 @@ func inputOf(t testing.TB, variables ...string) Input {
 		return nil, fs.ErrNotExist
 	}))
 	require.NoError(t, err)
-	return Input{Config: c, RootsPath: "/roots.pem", Sockets: Sockets{
+	known := map[string]Issuer{"https://known.example/realm": {
+		KeysURL: "https://keys.example:8443/jwks", AuthorizeURL: "https://known.example/authorize", TokenURL: "https://known.example/token",
+		EndSessionURL: "https://known.example/logout",
+	}}
+	return Input{Config: c, Issuers: known, RootsPath: "/roots.pem", Sockets: Sockets{
 		ExtProc: "/s/extproc.sock", Authz: "/s/authz.sock", API: "/s/api.sock", Demo: "/s/demo.sock", Loopback: "/s/loopback.sock", Loop: "/s/loop.sock",
 	}}
 }

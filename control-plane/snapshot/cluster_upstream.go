@@ -35,7 +35,7 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	}
 	filters := upstreamFilters(p)
 	if p.URL.Scheme == "https" {
-		c.TransportSocket = upstreamTLS(in, p.URL.Hostname())
+		c.TransportSocket = upstreamTLS(in, p.URL.Hostname(), rootsSecret)
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: pack(alpnOptions(in, filters))}
 	} else {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: pack(http1Options(in, filters))}

@@ -32,6 +32,10 @@ func TestEnvoyAccepts(t *testing.T) {
 		"every provider":  everyProvider(),
 		"restricted":      {"OPENAI_API_KEY=a", "ALLOWED_MODELS=openai/*", "DISALLOWED_MODELS=*-pro", "LOG_LEVEL=error"},
 		"keys and rights": {"OPENAI_API_KEY=a", "API_KEYS_FILE=" + keysPath, "ACCESS_FILE=" + rulesPath},
+		"issuers": {
+			"AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://known.example/realm", "AUTH_OIDC_ISSUERS=pending=https://pending.example",
+			"AUTH_OIDC_CLIENT_ID=x", "AUTH_OIDC_CA_PATH=" + certPath,
+		},
 		"no limits": {
 			"OPENAI_API_KEY=a", "SERVER_READ_TIMEOUT=0", "SERVER_IDLE_TIMEOUT=0", "CLIENT_RESPONSE_HEADER_TIMEOUT=0",
 			"CLIENT_IDLE_CONN_TIMEOUT=0", "CLIENT_STREAM_IDLE_TIMEOUT=0", "CLIENT_MAX_RETRIES=0", "SERVER_HOST=::1",

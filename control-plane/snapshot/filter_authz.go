@@ -13,10 +13,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-const (
-	authzName = "envoy.filters.http.ext_authz"
-	jwtName   = "envoy.filters.http.jwt_authn"
-)
+const authzName = "envoy.filters.http.ext_authz"
 
 // authzFilters ask the gateway who calls, when API keys or rights are configured. Without an answer nobody gets in: the
 // reply is a 503 (localReplies). Each value of a credential is sent by itself, so that two cannot pass for one.

@@ -15,7 +15,9 @@ import (
 const callerState = "igw.caller"
 
 // callersKnown says whether anything tells callers apart.
-func callersKnown(c *config.Config) bool { return c.Server.TLS.ClientCA != "" || c.Access.On() }
+func callersKnown(c *config.Config) bool {
+	return c.Server.TLS.ClientCA != "" || c.Auth.Enabled || c.Access.On()
+}
 
 // callerFilter remembers who calls. It stands behind everything that finds that out.
 func callerFilter() *hcmv3.HttpFilter {

@@ -10,7 +10,11 @@ import (
 // certificate (earlyHeaders); after them the route's cluster
 // adds the provider's credential (upstreamFilters).
 func publicFilters(in Input) []*hcmv3.HttpFilter {
-	list := authzFilters(in)
+	var list []*hcmv3.HttpFilter
+	if in.Config.Auth.Enabled {
+		list = append(list, jwtFilter(in), identityFilter(in))
+	}
+	list = append(list, authzFilters(in)...)
 	if callersKnown(in.Config) {
 		list = append(list, callerFilter())
 	}

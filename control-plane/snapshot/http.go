@@ -63,7 +63,7 @@ func connectionManager(in Input, name string) *hcmv3.HttpConnectionManager {
 		GenerateRequestId:            yes(),
 		PreserveExternalRequestId:    true,
 		AlwaysSetRequestIdInResponse: true,
-		LocalReplyConfig:             localReplies(),
+		LocalReplyConfig:             localReplies(in.Config),
 		DrainTimeout:                 off(5 * time.Second),
 		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
 			MaxConcurrentStreams:        u32(1024),

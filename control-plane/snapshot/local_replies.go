@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"slices"
 	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -9,6 +10,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
 // theProvider stands in a message for the provider whose cluster was in use.
@@ -17,13 +19,15 @@ const theProvider = "{provider}"
 // localReplies gives every reply that Envoy makes itself the shape and status of the gateway's errors. The first
 // mapper that fits decides; replies that already carry such a body (ext_proc's, direct responses) fit none of them.
 // Response flags: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
-func localReplies() *hcmv3.LocalReplyConfig {
+func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 	// The route has set this header by then. The path says nothing: a provider's route has rewritten it.
 	ownPart := headerPresent(ownHeader)
-	return &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{
+	callers := []*hcmv3.ResponseMapper{
 		reply(allOf(flags("UAEX"), status(503)), apierror.Unavailable,
 			"the gateway's own part that checks callers is not there: try again in a moment"),
 		asItIs(flags("UAEX")), // a refused caller
+	}
+	return &hcmv3.LocalReplyConfig{Mappers: slices.Concat(callers, tokenReplies(c), []*hcmv3.ResponseMapper{
 		reply(status(408), apierror.RequestTimeout, "the request did not arrive in time (SERVER_READ_TIMEOUT)"),
 		reply(allOf(flags("UF", "UC", "UR", "LR", "UPE", "UH", "URX"), ownPart), apierror.Unavailable,
 			"the gateway's own part that answers this is not there: try again in a moment"),
@@ -46,7 +50,7 @@ func localReplies() *hcmv3.LocalReplyConfig {
 		reply(status(504), apierror.UpstreamTimeout, "the answer of provider "+theProvider+" took longer than this gateway allows (SERVER_WRITE_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
 		reply(status(500), apierror.Internal, "internal error of the gateway"),
-	}}
+	})}
 }
 
 // reply answers what f matches with an error of the table.

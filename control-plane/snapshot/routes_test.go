@@ -46,6 +46,8 @@ func TestFilterOrder(t *testing.T) {
 	withModule.WasmPath = "/modules/filter.wasm"
 	assert.Equal(t, append([]string{"envoy.filters.http.wasm"}, want...), filterNames(publicFilters(withModule)))
 	assert.True(t, publicFilters(withModule)[0].GetDisabled(), "and so is wasm")
+	assert.Equal(t, append([]string{"envoy.filters.http.jwt_authn", "envoy.filters.http.lua", "envoy.filters.http.set_filter_state"}, want...),
+		filterNames(publicFilters(inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x"))))
 	assert.Equal(t, want, filterNames(loopbackFilters()))
 	for _, list := range [][]*hcmv3.HttpFilter{plain, loopbackFilters()} {
 		assert.True(t, list[0].GetDisabled(), "ext_proc is off unless a route switches it on")
@@ -200,9 +202,10 @@ func TestLocalReplies(t *testing.T) {
 	want := map[string]uint32{
 		"request_timeout": 408, "unavailable": 503, "upstream_timeout": 504, "upstream_error": 502, "overloaded": 503,
 		"not_found": 404, "invalid_request": 400, "headers_too_large": 431, "internal_error": 500,
+		"unauthorized": 401, "invalid_api_key": 401,
 	}
 	seen := map[string]bool{}
-	for _, m := range localReplies().GetMappers() {
+	for _, m := range localReplies(inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x").Config).GetMappers() {
 		if m.GetBodyFormatOverride() == nil { // ext_authz has written that body, with the same table
 			assert.Equal(t, []string{"UAEX"}, m.GetFilter().GetResponseFlagFilter().GetFlags())
 			continue

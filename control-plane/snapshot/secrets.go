@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	rootsSecret      = "provider-roots"
-	serverCertSecret = "server-certificate"
-	clientCASecret   = "client-authorities"
+	rootsSecret       = "provider-roots"
+	serverCertSecret  = "server-certificate"
+	clientCASecret    = "client-authorities"
+	issuerRootsSecret = "issuer-roots"
 )
 
 func keySecret(id string) string { return "key/" + id }
@@ -35,6 +36,9 @@ func secrets(in Input) []cachetypes.Resource {
 		roots = inline(in.Config.Client.TLSCA)
 	}
 	out = append(out, authoritiesSecret(rootsSecret, roots))
+	if ca := in.Config.Auth.CA; in.Config.Auth.Enabled && ca != "" {
+		out = append(out, authoritiesSecret(issuerRootsSecret, inline(ca)))
+	}
 	if t := in.Config.Server.TLS; t.Enabled() {
 		out = append(out, &tlsv3.Secret{
 			Name: serverCertSecret,

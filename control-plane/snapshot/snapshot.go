@@ -31,6 +31,8 @@ type Input struct {
 	RootsPath string
 	// WasmPath is the filter on Envoy's machine; "" leaves the wasm lane out.
 	WasmPath string
+	// Issuers are those that have answered, by their URLs.
+	Issuers map[string]Issuer
 }
 
 // Build makes the snapshot. Its error lists every resource that Envoy's own validation rules refuse: a defect of this

@@ -10,8 +10,8 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
-// upstreamTLS verifies that the provider's certificate names its host, against the configured roots.
-func upstreamTLS(in Input, host string) *corev3.TransportSocket {
+// upstreamTLS verifies that the other side's certificate names its host, against the secret with the roots.
+func upstreamTLS(in Input, host, roots string) *corev3.TransportSocket {
 	kind, sni := tlsv3.SubjectAltNameMatcher_DNS, host
 	if isIP(host) { // an address has no SNI (RFC 6066, 3) and stands in another kind of name
 		kind, sni = tlsv3.SubjectAltNameMatcher_IP_ADDRESS, ""
@@ -28,7 +28,7 @@ func upstreamTLS(in Input, host string) *corev3.TransportSocket {
 							Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: host}},
 						}},
 					},
-					ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: rootsSecret, SdsConfig: ads()},
+					ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: roots, SdsConfig: ads()},
 				},
 			},
 		},

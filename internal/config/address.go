@@ -23,10 +23,7 @@ var (
 		}
 		return u.String(), nil
 	}, shownURL}
-	issuer = kind[string]{"URL", func(s string) (string, error) {
-		_, err := parseURL(s)
-		return s, err
-	}, shownURL}
+	issuer = kind[string]{"URL", parseIssuer, shownURL}
 )
 
 var (

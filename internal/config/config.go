@@ -126,14 +126,6 @@ type Polling struct {
 	Interval, Timeout time.Duration
 }
 
-// Auth is the check of bearer tokens on the public listener. Issuer and client ID are set when Enabled.
-type Auth struct {
-	Enabled          bool
-	OIDCIssuer       string // exactly as the token's iss claim spells it, a slash at the end included
-	OIDCClientID     string // the audience
-	OIDCClientSecret Secret // only the browser login needs it
-}
-
 // Telemetry is metrics and tracing. The standard OTEL_ variables are read by the OpenTelemetry SDK itself.
 type Telemetry struct {
 	Enabled        bool

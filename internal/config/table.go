@@ -40,7 +40,7 @@ func groups() []group {
 		{"Client", "Calls to providers.", clientRows()},
 		{"MCP", "Tools of Model Context Protocol servers.", mcpRows()},
 		{"A2A", "Agents of the Agent2Agent protocol.", a2aRows()},
-		{"Auth", "Bearer tokens of an OpenID Connect issuer, checked on the public listener.", authRows()},
+		{"Auth", "Bearer tokens of OpenID Connect issuers and the browser login, both by Envoy on the public listener: [auth.md](auth.md).", authRows()},
 		{"Access", "API keys and what callers may do; both files are watched. Their grammar: [access.md](access.md).", accessRows()},
 		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
 		{"Wasm", "The filter inside Envoy.", wasmRows()},

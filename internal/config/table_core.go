@@ -79,19 +79,6 @@ func clientRows() []variable {
 	}
 }
 
-func authRows() []variable {
-	return []variable{
-		row("AUTH_ENABLED", "false", toggle, func(c *Config) *bool { return &c.Auth.Enabled },
-			"Refuse requests without a valid token."),
-		row("AUTH_OIDC_ISSUER", "", issuer, func(c *Config) *string { return &c.Auth.OIDCIssuer },
-			"Issuer, exactly as tokens name it; needed when auth is enabled."),
-		row("AUTH_OIDC_CLIENT_ID", "", text, func(c *Config) *string { return &c.Auth.OIDCClientID },
-			"Audience that a token must have; needed when auth is enabled."),
-		row("AUTH_OIDC_CLIENT_SECRET", "", secret, func(c *Config) *Secret { return &c.Auth.OIDCClientSecret },
-			"Secret of the client, for the browser login only."),
-	}
-}
-
 func telemetryRows() []variable {
 	return []variable{
 		row("TELEMETRY_ENABLED", "false", toggle, func(c *Config) *bool { return &c.Telemetry.Enabled },

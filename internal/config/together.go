@@ -10,15 +10,9 @@ import (
 func (l *loader) checkTogether() {
 	l.checkServerTLS()
 	l.cfg.Client.TLSCA = l.authorities("CLIENT_TLS_CA_PATH", l.cfg.Client.TLSCAPath)
+	l.checkAuth()
 	l.readAccess()
 	c := l.cfg
-	if c.Auth.Enabled {
-		for name, value := range map[string]string{"AUTH_OIDC_ISSUER": c.Auth.OIDCIssuer, "AUTH_OIDC_CLIENT_ID": c.Auth.OIDCClientID} {
-			if value == "" && l.get(name) == "" {
-				l.add(name, "", "a value, since AUTH_ENABLED is true")
-			}
-		}
-	}
 	t := c.Telemetry
 	if t.Enabled && t.MetricsPort != 0 && t.MetricsPort == c.Server.Port && overlap(t.MetricsHost, c.Server.Host) {
 		l.add("TELEMETRY_METRICS_PORT", strconv.Itoa(t.MetricsPort), "another port than SERVER_PORT")
