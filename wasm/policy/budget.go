@@ -5,9 +5,9 @@ package policy
 type Budgets interface {
 	// Now is the time in seconds since the Unix epoch.
 	Now() int64
-	// Add adds n, which may be negative or zero, to the counter of key and gives the sum. A counter that was last
-	// written in another window than the given one begins at zero.
-	Add(key string, window, n int64) int64
+	// Add adds n, which may be negative, to the counter of key for the window that ends at the given time, and gives the
+	// sum. A counter of another window begins at zero. It never goes below zero.
+	Add(key string, ends, n int64) int64
 }
 
 // budget allows a number of requests or tokens in each window of time. Windows begin at multiples of their length since
@@ -39,21 +39,24 @@ const (
 type Hold struct {
 	key     string
 	per     int64
-	window  int64
+	ends    int64 // the window's, in seconds since the Unix epoch
 	reserve int64
 }
+
+// windowEnd gives when the window ends that now lies in.
+func windowEnd(now, per int64) int64 { return (now/per + 1) * per }
 
 // Charge settles the holds of a request whose answer took so many tokens. A request that failed took none. What was used
 // counts for the window in which it became known.
 func Charge(b Budgets, holds []Hold, tokens int64) {
 	for i := range holds {
 		h := &holds[i]
-		window, n := b.Now()/h.per, tokens
-		if window == h.window {
+		ends, n := windowEnd(b.Now(), h.per), tokens
+		if ends == h.ends {
 			n -= h.reserve
 		}
 		if n != 0 {
-			b.Add(h.key, window, n)
+			b.Add(h.key, ends, n)
 		}
 	}
 }
@@ -71,21 +74,21 @@ func (p *Policy) spend(r *Request, d *Decision) {
 		for i := range rule.act.budgets {
 			b := &rule.act.budgets[i]
 			now := r.Budgets.Now()
-			h := Hold{key: r.budgetKey(p, rule.name, i, b), per: b.per, window: now / b.per, reserve: b.reserve}
+			h := Hold{key: r.budgetKey(p, rule.name, i, b), per: b.per, ends: windowEnd(now, b.per), reserve: b.reserve}
 			cost := b.reserve
 			if !b.tokens {
 				cost = 1
 			}
-			if after := r.Budgets.Add(h.key, h.window, cost); after > b.limit || b.tokens && after-cost >= b.limit {
-				r.Budgets.Add(h.key, h.window, -cost)
+			if after := r.Budgets.Add(h.key, h.ends, cost); after > b.limit || b.tokens && after-cost >= b.limit {
+				r.Budgets.Add(h.key, h.ends, -cost)
 				if rule.shadow {
 					s.mark(step.Rule)
 					continue
 				}
 				for j := range taken {
-					r.Budgets.Add(taken[j].key, taken[j].window, -taken[j].reserve)
+					r.Budgets.Add(taken[j].key, taken[j].ends, -taken[j].reserve)
 				}
-				d.overBudget(step.Rule, rule.name, b, (h.window+1)*b.per-now)
+				d.overBudget(step.Rule, rule.name, b, h.ends-now)
 				s.mark(step.Rule)
 				return
 			}
@@ -157,15 +160,21 @@ func (r *Request) appendPart(p *Policy, key []byte, part keyPart) []byte {
 	return append(key, f.value...)
 }
 
-// appendHash appends 64 bits of FNV-1a in hex.
+// appendHash appends a hash in hex.
 func appendHash(dst, rest []byte) []byte {
-	h := uint64(14695981039346656037)
-	for _, c := range rest {
-		h = (h ^ uint64(c)) * 1099511628211
-	}
+	h := hash(rest)
 	dst = append(dst, '#')
 	for shift := 60; shift >= 0; shift -= 4 {
 		dst = append(dst, "0123456789abcdef"[h>>shift&15])
 	}
 	return dst
+}
+
+// hash is 64 bits of FNV-1a.
+func hash[T string | []byte](text T) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
 }

@@ -42,6 +42,7 @@ type seen struct {
 	steps   []Step
 	holds   []Hold
 	set     []uint64 // candidates
+	kept    []uint64 // of them, by one index
 }
 
 // problem is what is wrong with a body.

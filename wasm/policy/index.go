@@ -2,25 +2,42 @@ package policy
 
 import "slices"
 
-// index finds the rules that can hold for a request by three of its properties, so that the others are not even looked
-// at. A set of rules is a list of words, one bit for each rule; nil is the empty set.
+// index finds the rules that can hold for a request by what they want of its endpoint, model, provider and facts, so that
+// the others are not even looked at. It only leaves out rules that cannot hold; those that it keeps are asked. A set of
+// rules is a list of words, one bit for each rule; nil is the empty set.
 type index struct {
 	words     int
 	endpoints [numEndpoints][]uint64
-	provider  literals
-	model     literals
+	provider  wants
+	model     wants
+	facts     []factIndex
 }
 
-// literals are the rules whose patterns for something are plain words, by word, and all the other rules.
-type literals struct {
-	byWord map[string][]uint64
-	other  []uint64
+// factIndex is the index of one lookup.
+type factIndex struct {
+	lookup
+	at int
+	wants
 }
 
-func newIndex(rules []rule) index {
+// wants are the rules by what they want of one thing: a word, or one of a pattern's; other are those that want nothing.
+type wants struct {
+	byWord    map[string][]uint64
+	byPattern []patternRules
+	other     []uint64
+	spellings bool // the words are a model without and with its provider
+}
+
+type patternRules struct {
+	text    string
+	pattern pattern
+	rules   []uint64
+}
+
+func newIndex(rules []rule, all lookups) index {
 	ix := index{words: (len(rules) + 63) / 64}
-	ix.provider = literals{map[string][]uint64{}, make([]uint64, ix.words)}
-	ix.model = literals{map[string][]uint64{}, make([]uint64, ix.words)}
+	ix.provider, ix.model = newWants(ix.words), newWants(ix.words)
+	ix.model.spellings = true
 	for e := range ix.endpoints {
 		ix.endpoints[e] = make([]uint64, ix.words)
 	}
@@ -34,55 +51,136 @@ func newIndex(rules []rule) index {
 		ix.provider.add(c.providers, i, ix.words)
 		ix.model.add(c.models, i, ix.words)
 	}
+	for at, l := range all {
+		f := factIndex{l, at, newWants(ix.words)}
+		for i := range rules {
+			f.add(rules[i].match.wanted(at), i, ix.words)
+		}
+		if len(f.byWord)+len(f.byPattern) > 0 {
+			ix.facts = append(ix.facts, f)
+		}
+	}
 	return ix
 }
 
-func (l *literals) add(ps patterns, rule, words int) {
-	if len(ps) == 0 || !ps.literal() {
-		add(l.other, rule)
-		return
+// wanted gives the patterns of which a lookup has to match one; nil when it may be anything.
+func (c *conditions) wanted(at int) patterns {
+	for i := range c.named {
+		if c.named[i].at == at {
+			return c.named[i].values
+		}
+	}
+	return nil
+}
+
+func newWants(words int) wants {
+	return wants{byWord: map[string][]uint64{}, other: make([]uint64, words)}
+}
+
+func (w *wants) add(ps patterns, rule, words int) {
+	if len(ps) == 0 {
+		add(w.other, rule)
 	}
 	for i := range ps {
-		set, ok := l.byWord[ps[i].prefix]
+		add(w.of(&ps[i], words), rule)
+	}
+}
+
+// of gives the set of the rules that want a pattern, made when it is the first of them.
+func (w *wants) of(p *pattern, words int) []uint64 {
+	if !p.star {
+		set, ok := w.byWord[p.prefix]
 		if !ok {
 			set = make([]uint64, words)
-			l.byWord[ps[i].prefix] = set
+			w.byWord[p.prefix] = set
 		}
-		add(set, rule)
+		return set
 	}
+	i := slices.IndexFunc(w.byPattern, func(known patternRules) bool { return known.text == p.text })
+	if i < 0 {
+		i = len(w.byPattern)
+		w.byPattern = append(w.byPattern, patternRules{p.text, *p, make([]uint64, words)})
+	}
+	return w.byPattern[i].rules
 }
 
 func add(set []uint64, rule int) { set[rule/64] |= 1 << (rule % 64) }
 
 // candidates leaves in the request the set of rules that can hold. What is not known yet excludes no rule.
 func (p *Policy) candidates(r *Request) []uint64 {
-	s := &r.seen
-	s.set = slices.Grow(s.set[:0], p.index.words)[:p.index.words]
-	copy(s.set, p.index.endpoints[r.target().endpoint])
-	if r.Body.State == Pending || !p.needsBody && r.Model == "" {
-		return s.set
+	s, ix := &r.seen, &p.index
+	s.set = slices.Grow(s.set[:0], ix.words)[:ix.words]
+	copy(s.set, ix.endpoints[r.target().endpoint])
+	if r.Body.State != Pending {
+		if ix.provider.narrows(s.set) && (r.findProvider(p) || s.halt == running) {
+			ix.provider.keep(s, s.provider)
+		}
+		if s.halt == running && ix.model.narrows(s.set) && (r.model(p) || s.halt == running) {
+			ix.model.keep(s, s.bare, s.full)
+		}
+		s.halt = running // the first rule that asks finds the same again
 	}
-	if len(p.index.provider.byWord) > 0 && (r.findProvider(p) || s.halt == running) {
-		p.index.provider.keep(s.set, s.provider, "")
+	for i := range ix.facts {
+		if f := &ix.facts[i]; f.narrows(s.set) {
+			f.keepFact(r.fact(f.at, f.lookup), s)
+		}
 	}
-	if len(p.index.model.byWord) > 0 && s.halt == running && (r.model(p) || s.halt == running) {
-		p.index.model.keep(s.set, s.bare, s.full)
-	}
-	s.halt = running // the first rule that asks finds the same again
 	return s.set
 }
 
-// keep takes away the rules that want other words.
-func (l *literals) keep(set []uint64, a, b string) {
-	inA, inB := l.byWord[a], l.byWord[b]
+// narrows says that the set has rules that want something here.
+func (w *wants) narrows(set []uint64) bool {
 	for i := range set {
-		word := l.other[i]
-		if inA != nil {
-			word |= inA[i]
+		if set[i]&^w.other[i] != 0 {
+			return true
 		}
-		if inB != nil {
-			word |= inB[i]
+	}
+	return false
+}
+
+// keep takes away the rules that want something else than these words.
+func (w *wants) keep(s *seen, words ...string) {
+	kept := append(s.kept[:0], w.other...)
+	for _, word := range words {
+		for i, bits := range w.byWord[word] {
+			kept[i] |= bits
 		}
-		set[i] &= word
+	}
+	for i := range w.byPattern {
+		p := &w.byPattern[i]
+		if p.among(words, w.spellings) {
+			for j, bits := range p.rules {
+				kept[j] |= bits
+			}
+		}
+	}
+	for i := range kept {
+		s.set[i] &= kept[i]
+	}
+	s.kept = kept
+}
+
+// among says that the pattern matches one of the words. Of two spellings of one model, the second is for patterns with a
+// slash.
+func (p *patternRules) among(words []string, spellings bool) bool {
+	if spellings && !p.pattern.slash {
+		words = words[:1]
+	}
+	for _, word := range words {
+		if p.pattern.match(word) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *factIndex) keepFact(got *fact, s *seen) {
+	switch {
+	case !got.ok:
+		f.keep(s)
+	case f.kind == lookClaim:
+		f.keep(s, s.claims[got.from:got.to]...)
+	default:
+		f.keep(s, got.value)
 	}
 }

@@ -128,7 +128,6 @@ func (r *reader) name(path string, v jsonedit.Value) string {
 
 // prepare derives what decisions need from the rules.
 func (p *Policy) prepare() {
-	p.index = newIndex(p.rules)
 	p.guarded = []string{"model", "stream", "messages", "input", "contents", "system", "instructions", "tools", "functions"}
 	p.guarded = append(p.guarded, capNames[:]...)
 	p.guarded = append(p.guarded, geminiConfigs[:]...)
@@ -148,6 +147,7 @@ func (p *Policy) prepare() {
 			p.needsBody = p.needsBody || slices.ContainsFunc(b.key, func(k keyPart) bool { return k.kind == keyModel || k.kind == keyProvider })
 		}
 	}
+	p.index = newIndex(p.rules, all)
 	slices.Sort(p.guarded)
 	p.guarded = slices.Compact(p.guarded)
 	for _, name := range p.guarded {

@@ -4,6 +4,7 @@ import "strings"
 
 // pattern is a text in which a * stands for any run of characters, cut at its stars.
 type pattern struct {
+	text           string // as written
 	prefix, suffix string
 	middle         []string // the non-empty pieces between stars, in order
 	star           bool     // without one, prefix is the whole text
@@ -12,7 +13,7 @@ type pattern struct {
 
 func newPattern(text string) pattern {
 	pieces := strings.Split(text, "*")
-	p := pattern{prefix: pieces[0], star: len(pieces) > 1, slash: strings.Contains(text, "/")}
+	p := pattern{text: text, prefix: pieces[0], star: len(pieces) > 1, slash: strings.Contains(text, "/")}
 	if !p.star {
 		return p
 	}
@@ -55,14 +56,4 @@ func (ps patterns) match(s string) bool {
 		}
 	}
 	return false
-}
-
-// literal says that none of the patterns holds a star.
-func (ps patterns) literal() bool {
-	for i := range ps {
-		if ps[i].star {
-			return false
-		}
-	}
-	return true
 }

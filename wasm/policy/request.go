@@ -63,7 +63,7 @@ func (r *Request) Reset() {
 	clear(s.holds) // so that nothing of the last request is kept alive
 	*r = Request{seen: seen{
 		facts: s.facts[:0], claims: s.claims[:0], scratch: s.scratch[:0],
-		edits: s.edits[:0], steps: s.steps[:0], holds: s.holds[:0], set: s.set[:0],
+		edits: s.edits[:0], steps: s.steps[:0], holds: s.holds[:0], set: s.set[:0], kept: s.kept[:0],
 	}}
 }
 
