@@ -67,7 +67,7 @@ func run(p *policy.Policy, names []string, c *Case) (Result, []policy.Step) {
 	if d.Name != "" {
 		result.Rule = d.Name
 	}
-	result.Differs = c.Want.compare(names, &r, &d, result)
+	result.Differs = c.Want.compare(p, &r, &d, result)
 	return result, slices.Clone(d.Steps)
 }
 
@@ -90,7 +90,7 @@ func (x *Request) fill(r *policy.Request, maxBody int64) {
 	}
 }
 
-func (w *Want) compare(names []string, r *policy.Request, d *policy.Decision, got Result) []Difference {
+func (w *Want) compare(p *policy.Policy, r *policy.Request, d *policy.Decision, got Result) []Difference {
 	var out []Difference
 	differ := func(what, want, got string) {
 		if want != got {
@@ -118,21 +118,21 @@ func (w *Want) compare(names []string, r *policy.Request, d *policy.Decision, go
 		differ("message", "…"+w.Message+"…", d.Message)
 	}
 	if w.Shadow != nil {
-		differ("shadow", listed(w.Shadow), listed(shadows(names, d)))
+		differ("shadow", listed(w.Shadow), listed(shadows(p.Rules(), d)))
 	}
 	for i, name := range policy.Detectors() {
 		if w.Secrets != nil {
 			differ("secrets "+name, fmt.Sprint(w.Secrets[name]), fmt.Sprint(d.Secrets[i]))
 		}
 	}
-	w.compareSent(r, d, differ)
+	w.compareSent(p, r, d, differ)
 	return out
 }
 
 // compareSent looks at what goes on to the provider.
-func (w *Want) compareSent(r *policy.Request, d *policy.Decision, differ func(what, want, got string)) {
+func (w *Want) compareSent(p *policy.Policy, r *policy.Request, d *policy.Decision, differ func(what, want, got string)) {
 	if w.Model != "" {
-		_, model := r.Named()
+		_, model := p.Named(r)
 		differ("model", w.Model, or(d.Model, model))
 	}
 	if w.Path != "" {

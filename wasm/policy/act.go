@@ -67,6 +67,10 @@ func (a *act) do(p *Policy, r *Request, did *Decision) Outcome {
 		if !r.model(p) && s.halt != running {
 			return NotReadable
 		}
+		if t := r.target(); r.Model == "" && t.model != "" && t.modelAt < 0 {
+			r.refuse("model", "write the model's name into the path without escapes: this policy replaces it")
+			return NotReadable
+		}
 		if !strings.EqualFold(s.bare, a.model) {
 			did.Model = a.model
 		}

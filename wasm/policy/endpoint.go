@@ -68,12 +68,12 @@ func readTarget(method, raw string) target {
 	if method != "POST" {
 		return t
 	}
-	lower := strings.ToLower(t.path)
+	lower := lowerASCII(t.path)
 	for i := range suffixes {
 		if strings.HasSuffix(lower, suffixes[i].end) {
 			t.endpoint = suffixes[i].endpoint
 			if at := strings.LastIndex(lower, "/deployments/"); at >= 0 && at < len(lower)-len(suffixes[i].end) { // Azure
-				t.named(bare, t.path[at+len("/deployments/"):len(t.path)-len(suffixes[i].end)])
+				t.named(bare, at+len("/deployments/"), len(lower)-len(suffixes[i].end))
 			}
 			return t
 		}
@@ -82,28 +82,44 @@ func readTarget(method, raw string) target {
 	if at < 0 {
 		return t
 	}
-	name := t.path[at+1:]
-	name = name[strings.IndexByte(name, '/')+1:]
-	colon := strings.LastIndexByte(name, ':')
-	if colon <= 0 {
+	name := at + 1 + strings.IndexByte(lower[at+1:], '/') + 1
+	colon := strings.LastIndexByte(lower, ':')
+	if colon <= name {
 		return t
 	}
 	for i := range methods {
-		if strings.EqualFold(name[colon+1:], methods[i].name) {
+		if lower[colon+1:] == methods[i].name {
 			t.endpoint, t.streaming = methods[i].endpoint, methods[i].streaming
-			t.named(bare, name[:colon])
+			t.named(bare, name, colon)
 		}
 	}
 	return t
 }
 
-// named keeps the model of the path and where it stands.
-func (t *target) named(raw, model string) {
-	t.model = model
-	t.modelAt = strings.LastIndex(raw, "/"+model) + 1
-	if t.modelAt == 0 {
-		t.modelAt = -1
+// named keeps the model, which is from start to end of the path, and finds where it stands in the path as it was sent:
+// in the same place from the end.
+func (t *target) named(raw string, start, end int) {
+	t.model = t.path[start:end]
+	if at := len(raw) - len(t.path) + start; at >= 0 && raw[at:] == t.path[start:] {
+		t.modelAt = at
 	}
+}
+
+// lowerASCII changes no length, so that places in its result are places in the text.
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if kinds[s[i]]&upper == 0 {
+			continue
+		}
+		out := []byte(s)
+		for j := i; j < len(out); j++ {
+			if kinds[out[j]]&upper != 0 {
+				out[j] += 'a' - 'A'
+			}
+		}
+		return string(out)
+	}
+	return s
 }
 
 // cleanPath gives the path as a lenient server may read it: escapes resolved, slashes single, dot segments gone, no slash

@@ -200,7 +200,7 @@ func (r *Request) nameModel(p *Policy, written string) {
 	if r.Provider == "" && r.Model == "" {
 		if before, after, ok := strings.Cut(s.bare, "/"); ok && after != "" && p.isProvider(before) {
 			if host := r.hostProvider(p); host == "" || host == before {
-				s.prefix, s.bare = written[:len(before)+1], after
+				s.prefix, s.bare = written[:strings.IndexByte(written, '/')+1], after
 				s.provider, s.providerDone = before, true
 			}
 		}

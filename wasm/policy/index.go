@@ -140,7 +140,8 @@ func (w *wants) narrows(set []uint64) bool {
 
 // keep takes away the rules that want something else than these words.
 func (w *wants) keep(s *seen, words ...string) {
-	kept := append(s.kept[:0], w.other...)
+	s.kept = append(s.kept[:0], w.other...)
+	kept := s.kept
 	for _, word := range words {
 		for i, bits := range w.byWord[word] {
 			kept[i] |= bits
@@ -157,7 +158,6 @@ func (w *wants) keep(s *seen, words ...string) {
 	for i := range kept {
 		s.set[i] &= kept[i]
 	}
-	s.kept = kept
 }
 
 // among says that the pattern matches one of the words. Of two spellings of one model, the second is for patterns with a

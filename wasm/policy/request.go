@@ -75,9 +75,15 @@ func (r *Request) Doc() (jsonedit.Doc, bool) {
 	return r.seen.doc, r.seen.docGiven || r.seen.docDone && !r.seen.docBad
 }
 
-// Endpoint is what the request asks for, and Named what model and provider it names, as far as that was needed for the
-// decision: for logs and metadata.
+// Endpoint is what the request asks for.
 func (r *Request) Endpoint() Endpoint { return r.target().endpoint }
 
-// Named gives the provider and the model as far as the decision has found them: for logs and metadata.
-func (r *Request) Named() (provider, model string) { return r.seen.provider, r.seen.bare }
+// Named gives the provider and the model of a request in lower case, as far as path, host and what is there of the body
+// tell them: for logs and metadata.
+func (p *Policy) Named(r *Request) (provider, model string) {
+	was := r.seen.halt
+	r.model(p)
+	r.findProvider(p)
+	r.seen.halt = was
+	return r.seen.provider, r.seen.bare
+}

@@ -59,7 +59,11 @@ var anchored = func() (t [256][]anchor) {
 	for i := range shapes {
 		at := anchorOf(shapes[i].prefix)
 		c := shapes[i].prefix[at]
-		t[c] = append(t[c], anchor{&shapes[i], at})
+		a := anchor{shape: &shapes[i], at: at}
+		if at > 0 {
+			a.before = shapes[i].prefix[at-1]
+		}
+		t[c] = append(t[c], a)
 	}
 	return t
 }()
@@ -73,8 +77,9 @@ var isAnchor = func() (t [256]bool) {
 }()
 
 type anchor struct {
-	shape *shape
-	at    int // in the prefix
+	shape  *shape
+	at     int  // in the prefix
+	before byte // the character before it, which rules most places out; 0 where it is the first
 }
 
 // scan counts the secrets in a text.
@@ -84,6 +89,10 @@ func scan(which detectors, text []byte, found *Found) {
 		if !isAnchor[c] {
 			continue
 		}
+		var before byte
+		if i > 0 {
+			before = text[i-1]
+		}
 		if c == '-' && which&(1<<privateKey) != 0 {
 			if n := keyBlock(text[i:]); n > 0 {
 				found.count(privateKey)
@@ -91,8 +100,9 @@ func scan(which detectors, text []byte, found *Found) {
 				continue
 			}
 		}
-		for _, a := range anchored[c] {
-			if which&(1<<a.shape.detector) == 0 {
+		for j := range anchored[c] {
+			a := &anchored[c][j]
+			if a.before != 0 && a.before != before || which&(1<<a.shape.detector) == 0 {
 				continue
 			}
 			if end := a.shape.at(text, i-a.at); end > 0 {
