@@ -36,7 +36,7 @@ var arrows = []struct {
 	{"internal/apierror", nil},
 	{"internal/telemetry", nil},
 	{"internal/access", []string{"providers/catalog"}},
-	{"internal/config", []string{"internal/access", "providers/catalog"}},
+	{"internal/config", []string{"internal/access", "providers/catalog", "internal/policyfile", "wasm/policy"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/oidc", nil},
 	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
 )
 
@@ -29,6 +30,15 @@ func (d *Directory) PlanFor(c Caller, r Request) (Plan, *apierror.Error) {
 		return Plan{}, refusal
 	}
 	return Plan{Provider: p.Provider, Model: p.Model, Body: body}, nil
+}
+
+// DecideDoc is Decide for a body that was read before.
+func (d *Directory) DecideDoc(r Request, doc jsonedit.Doc) (routing.Plan, *apierror.Error) {
+	p, refusal := d.table.DecideDoc(r, doc)
+	if refusal != nil {
+		return routing.Plan{}, d.tell(r, refusal)
+	}
+	return p, nil
 }
 
 // Decide is Plan without the body, for callers that have a buffer for it or more to change in it.

@@ -76,6 +76,9 @@ func otherCase(member string) *apierror.Error {
 		"write model in lower case: this gateway restricts models, and some providers would read %s as one", member)
 }
 
+// BodyError is the client's error for a body that jsonedit refuses.
+func BodyError(err error) *apierror.Error { return bodyError(err) }
+
 // bodyError turns a refusal of the body reader into the client's error, with the key at fault as param.
 func bodyError(err error) *apierror.Error {
 	var e *jsonedit.Error

@@ -2,94 +2,86 @@ package main
 
 import (
 	"errors"
-	"math"
 	"slices"
 
-	"github.com/inference-gateway/envoy-inference-gateway/providers"
-	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
 )
 
-// settings are the plugin's configuration, immutable once read.
+// settings are the plugin's configuration, immutable once read. One of edge and policy is there at least.
 type settings struct {
-	directory *providers.Directory // at the edge; nil in a mesh, where requests have their upstream already
+	edge   *edge          // nil in a mesh, where requests have their upstream already
+	policy *policy.Policy // nil without one
+
+	// holdHeaders says that Envoy lets the filter stop a request's headers until the body was read
+	// (allow_on_headers_stop_iteration). Istio's WasmPlugin cannot set that; there the headers go ahead of the decision.
+	holdHeaders bool
 }
 
-// readSettings reads the JSON that the control plane writes (control-plane/snapshot) or a WasmPlugin's pluginConfig
-// holds. The bytes are the host's and are not kept.
+// readSettings reads the plugin's configuration. The bytes are the host's and are not kept. It is either what the
+// control plane writes (control-plane/snapshot),
+//
+//	{"edge": {…}, "policy": {…}, "hold_headers": true}
+//
+// each member optional, or a policy by itself, as a WasmPlugin's pluginConfig holds it.
 func readSettings(raw []byte) (*settings, error) {
-	doc, err := jsonedit.Parse(slices.Clone(raw))
+	raw = slices.Clone(raw)
+	doc, err := jsonedit.Parse(raw)
 	if err != nil {
 		return nil, err
 	}
+	at, hasEdge := doc.Member("edge")
+	rules, hasPolicy := doc.Member("policy")
+	if !hasEdge && !hasPolicy {
+		s := &settings{}
+		s.policy, err = readPolicy(raw)
+		return s, err
+	}
 	s := &settings{}
-	if edge, ok := doc.Member("edge"); ok {
-		if s.directory, err = readEdge(edge); err != nil {
+	for name := range doc.All() {
+		if name != "edge" && name != "policy" && name != "hold_headers" {
+			return nil, errors.New("unknown field " + name + ": expected edge, hold_headers, policy")
+		}
+	}
+	if s.holdHeaders, err = optionalBool(doc, "hold_headers"); err != nil {
+		return nil, err
+	}
+	if hasEdge {
+		if s.edge, err = readEdge(at); err != nil {
 			return nil, errors.New("edge: " + err.Error())
+		}
+	}
+	if hasPolicy {
+		if s.policy, err = readPolicy(rules.Raw()); err != nil {
+			return nil, errors.New("policy: " + err.Error())
 		}
 	}
 	return s, nil
 }
 
-// readEdge reads {"providers":[{"id":…,"ready":…,"fix":…,"endpoints":[…]}],"allowed":[…],"disallowed":[…]}. The size of
-// bodies is limited by the route that leads here.
-func readEdge(v jsonedit.Value) (*providers.Directory, error) {
-	doc, err := v.Object()
-	if err != nil {
-		return nil, err
+// readPolicy gives all problems in one error.
+func readPolicy(raw []byte) (*policy.Policy, error) {
+	p, problems := policy.Parse(raw)
+	if len(problems) == 0 {
+		return p, nil
 	}
-	var entries []providers.Entry
-	list, _ := doc.Member("providers")
-	for _, item := range list.Items() {
-		entry, err := readEntry(item)
-		if err != nil {
-			return nil, err
+	text := ""
+	for i, problem := range problems {
+		if i > 0 {
+			text += "; "
 		}
-		entries = append(entries, entry)
+		if problem.Path != "" {
+			text += problem.Path + ": "
+		}
+		text += problem.Message
 	}
-	allowed, err := texts(doc, "allowed")
-	if err != nil {
-		return nil, err
-	}
-	disallowed, err := texts(doc, "disallowed")
-	if err != nil {
-		return nil, err
-	}
-	return providers.NewDirectory(entries, catalog.NewModelFilter(allowed, disallowed), math.MaxInt64), nil
+	return nil, errors.New(text)
 }
 
-func readEntry(v jsonedit.Value) (providers.Entry, error) {
-	doc, err := v.Object()
-	if err != nil {
-		return providers.Entry{}, err
+func optionalBool(doc jsonedit.Doc, name string) (bool, error) {
+	b, err := doc.Bool(name)
+	if errors.Is(err, jsonedit.Missing) {
+		return false, nil
 	}
-	var e providers.Entry
-	if e.ID, err = doc.String("id"); err != nil {
-		return e, err
-	}
-	if e.Ready, err = doc.Bool("ready"); err != nil {
-		return e, err
-	}
-	if e.Fix, err = doc.String("fix"); err != nil && !errors.Is(err, jsonedit.Missing) {
-		return e, err
-	}
-	names, err := texts(doc, "endpoints")
-	for _, name := range names {
-		e.Endpoints = append(e.Endpoints, catalog.Endpoint(name))
-	}
-	return e, err
-}
-
-// texts reads a list of strings; an absent one is empty.
-func texts(doc jsonedit.Doc, name string) ([]string, error) {
-	var out []string
-	list, _ := doc.Member(name)
-	for _, item := range list.Items() {
-		s, ok := item.Text()
-		if !ok {
-			return nil, errors.New(name + " must be a list of strings")
-		}
-		out = append(out, s)
-	}
-	return out, nil
+	return b, err
 }

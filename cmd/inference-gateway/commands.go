@@ -28,10 +28,6 @@ func load(stderr io.Writer, options ...config.Option) *config.Config {
 		_, _ = fmt.Fprintf(stderr, "the configuration is bad:\n%v\n", err)
 		return nil
 	}
-	if c.General.PolicyFile != "" {
-		_, _ = fmt.Fprintln(stderr, "the configuration is bad:\nPOLICY_FILE: this version cannot enforce a policy yet; unset it")
-		return nil
-	}
 	return c
 }
 

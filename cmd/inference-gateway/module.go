@@ -10,7 +10,7 @@ import (
 
 // wasmModule is the file of the filter in Envoy, "" when it is off.
 func wasmModule(c *config.Config) string {
-	if !c.Wasm.Enabled {
+	if !c.Wasm.Enabled && !c.Policy.On() {
 		return ""
 	}
 	path := c.Wasm.Path
@@ -35,7 +35,7 @@ func checkModule(c *config.Config) error {
 		return nil
 	}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("WASM_ENABLED=true: there is no filter at %s: build it with make wasm, or set WASM_PATH", path)
+		return fmt.Errorf("WASM_ENABLED or POLICY_FILE: there is no filter at %s: build it with make wasm, or set WASM_PATH", path)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ func accessLogFields() *structpb.Struct {
 		"bytes_out":   "%BYTES_SENT%",
 		"client":      "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
 		"caller":      "%FILTER_STATE(" + callerState + ":PLAIN)%",
+		"policy":      "%FILTER_STATE(wasm.igw_policy:PLAIN)%", // the rule that decided, and what it did (room wasm)
 		"request_id":  "%REQ(X-REQUEST-ID)%",
 	}
 	s := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}

@@ -52,6 +52,12 @@ func withExtProc() map[string]*anypb.Any {
 	})}
 }
 
+// withoutExtProc switches the external processor off for a request that the wasm filter has sent here from a route where
+// it is on: Envoy chooses the filters by the first route, and asks the second one whether they run.
+func withoutExtProc() map[string]*anypb.Any {
+	return map[string]*anypb.Any{extProcName: pack(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})}
+}
+
 func exactly(names ...string) *matcherv3.ListStringMatcher {
 	list := &matcherv3.ListStringMatcher{}
 	for _, n := range names {

@@ -18,6 +18,9 @@ func publicFilters(in Input) []*hcmv3.HttpFilter {
 	if callersKnown(in.Config) {
 		list = append(list, callerFilter())
 	}
+	if in.Config.Policy.On() {
+		list = append(list, bufferFilter(in))
+	}
 	if in.WasmPath != "" {
 		list = append(list, wasmFilter())
 	}

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 // theProvider stands in a message for the provider whose cluster was in use.
@@ -23,6 +25,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 	// The route has set this header by then. The path says nothing: a provider's route has rewritten it.
 	ownPart := headerPresent(ownHeader)
 	callers := []*hcmv3.ResponseMapper{
+		asItIs(headerPresent(catalog.PolicyHeader)), // in the policy's words, whatever the status
 		reply(allOf(flags("UAEX"), status(503)), apierror.Unavailable,
 			"the gateway's own part that checks callers is not there: try again in a moment"),
 		asItIs(flags("UAEX")), // a refused caller
@@ -43,6 +46,8 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(allOf(status(400), headerMissing(":path")), apierror.InvalidRequest, "the request is not valid HTTP"),
 		reply(allOf(status(400), headerMissing(":authority")), apierror.InvalidRequest, "the request has no Host header"),
 		reply(status(431), apierror.HeadersTooLarge, "the request's headers are too many or too large"),
+		// The buffer filter's; ext_proc says the same.
+		reply(status(413), apierror.BodyTooLarge, "the request body is larger than "+strconv.FormatInt(c.Server.MaxRequestBodySize, 10)+" bytes (SERVER_MAX_REQUEST_BODY_SIZE)"),
 		reply(status(501), apierror.InvalidRequest, "the request's transfer-encoding is not supported"),
 		// A refused upgrade is seen by no route: every other 403 has its own body.
 		reply(allOf(status(403), headerPresent("upgrade"), matches(headerRegex("connection", "(?i).*upgrade.*"))), apierror.InvalidRequest,

@@ -16,7 +16,7 @@ import (
 
 // routeConfigurations hold the routes in the order in which Envoy tries them: the first match decides.
 func routeConfigurations(in Input) []cachetypes.Resource {
-	public := slices.Concat(loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()})
+	public := policed(in, slices.Concat(loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()}))
 	loopback := slices.Concat(modelRoutes(in), plainProxyRoutes(in), []*routev3.Route{nothingHere()})
 	out := []cachetypes.Resource{routes(LoopbackListener, loopback), routes(PublicListener, public)}
 	if in.Config.Server.TLS.RedirectPort != 0 {

@@ -37,6 +37,9 @@ func modelRoute(in Input, p config.Provider, e catalog.Endpoint, path string) *r
 	action.PrefixRewrite = basePath(p) + path // an exact match: the whole path is replaced, the query stays
 	r := providerRoute(p, exactPath(e.Path(), headerIs(catalog.ProviderHeader, p.ID)), action)
 	r.Name = string(e) + ": " + p.ID
+	if in.Config.Policy.Open && in.WasmPath != "" {
+		r.TypedPerFilterConfig = withoutExtProc()
+	}
 	r.Metadata = lane("direct")
 	return r
 }

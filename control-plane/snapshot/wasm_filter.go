@@ -51,12 +51,20 @@ func extensions(in Input) []cachetypes.Resource {
 				Runtime: "envoy.wasm.runtime.v8",
 				Code:    &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: file(in.WasmPath)}},
 			}},
-			Configuration: pack(wrapperspb.String(wasmConfiguration(in))),
-			// A VM that died comes back with the next request. The request that killed it is answered 503.
-			FailurePolicy:               wasmv3.FailurePolicy_FAIL_RELOAD,
+			Configuration:               pack(wrapperspb.String(wasmConfiguration(in))),
+			FailurePolicy:               failurePolicy(in.Config.Policy),
 			AllowOnHeadersStopIteration: yes(), // the body chooses the route
 		},
 	})}}
+}
+
+// failurePolicy says what becomes of requests when the VM itself has died, which a panic of the plugin does not do. Closed,
+// they are answered 503 until the VM is back, a second later; open, they go on to ext_proc, and no policy holds.
+func failurePolicy(p config.Policy) wasmv3.FailurePolicy {
+	if p.On() && p.Open {
+		return wasmv3.FailurePolicy_FAIL_OPEN
+	}
+	return wasmv3.FailurePolicy_FAIL_RELOAD
 }
 
 // wasmConfiguration is what the filter (room wasm) reads: the same table that ext_proc decides by.
@@ -71,14 +79,23 @@ func wasmConfiguration(in Input) string {
 		Providers  []provider `json:"providers"`
 		Allowed    []string   `json:"allowed,omitempty"`
 		Disallowed []string   `json:"disallowed,omitempty"`
+		Route      string     `json:"route,omitempty"`
+	}
+	type settings struct {
+		Edge        edge            `json:"edge"`
+		Policy      json.RawMessage `json:"policy,omitempty"`
+		HoldHeaders bool            `json:"hold_headers"`
 	}
 	e := edge{Providers: []provider{}, Allowed: in.Config.General.AllowedModels, Disallowed: in.Config.General.DisallowedModels}
 	for _, p := range in.Config.Providers {
 		e.Providers = append(e.Providers, provider{p.ID, p.State == config.Ready, p.Fix(), endpoints(p)})
 	}
-	out, err := json.Marshal(map[string]edge{"edge": e})
+	if wasmLane(in) {
+		e.Route = wasmSuffix
+	}
+	out, err := json.Marshal(settings{Edge: e, Policy: in.Config.Policy.JSON, HoldHeaders: true})
 	if err != nil {
-		panic(err) // strings always marshal
+		panic(err) // strings always marshal, and the policy was parsed before
 	}
 	return string(out)
 }

@@ -24,6 +24,7 @@ type Config struct {
 	Access    Access
 	Telemetry Telemetry
 	Wasm      Wasm
+	Policy    Policy
 	Envoy     Envoy
 	Control   Control
 
@@ -37,7 +38,6 @@ type General struct {
 	LogFormat                       string   // "json", "text", or "" for text on a terminal and JSON elsewhere
 	AllowedModels, DisallowedModels []string // as written; catalog.NewModelFilter compiles them
 	EnvFile                         string   // path of the watched dotenv file, or ""
-	PolicyFile                      string   // path of the watched policy, or ""; internal/policyfile reads it
 }
 
 // Server is the public listener. A zero timeout means no limit.
@@ -140,6 +140,20 @@ type Wasm struct {
 	Enabled bool
 	Path    string // on Envoy's machine; "" is beside the gateway's own binary
 }
+
+// Policy is what the filter holds every request to.
+type Policy struct {
+	File string // "" without a policy
+	JSON []byte // what is in it, as the filter reads it
+	Open bool   // requests pass when the filter itself fails
+	// MaxBody is how many bytes of a body the policy reads.
+	MaxBody int64
+	// CountsTokens says that the usage of answers has to be observed.
+	CountsTokens bool
+}
+
+// On says that there is a policy.
+func (p Policy) On() bool { return p.File != "" }
 
 // Envoy is the Envoy process that the gateway starts.
 type Envoy struct {

@@ -31,6 +31,7 @@ func Load(environ map[string]string, options ...Option) (*Config, []Warning, err
 	l.headers("MCP", l.cfg.MCP.Servers)
 	l.headers("A2A", l.cfg.A2A.Agents)
 	l.providers()
+	l.readPolicy()
 	l.checkTogether()
 	l.unknown()
 	if len(l.problems) > 0 {

@@ -20,8 +20,6 @@ func generalRows() []variable {
 			"Models that may be used, any case, `provider/model` or a bare model, `*` for any run of characters; unset: all."),
 		row("DISALLOWED_MODELS", "", list, func(c *Config) *[]string { return &c.General.DisallowedModels },
 			"Models that may not be used, written likewise; wins over `ALLOWED_MODELS`."),
-		row("POLICY_FILE", "", path, func(c *Config) *string { return &c.General.PolicyFile },
-			"Policy for requests, in YAML as docs/policy.md says; watched like the dotenv file. A policy with a mistake never replaces a good one."),
 	}
 }
 

@@ -6,6 +6,7 @@ const (
 	InternalHeaderPrefix = "x-igw-"
 	ProviderHeader       = InternalHeaderPrefix + "provider" // the ID that a model request goes to
 	CheckedHeader        = InternalHeaderPrefix + "checked"  // a proxied body passed the check
+	PolicyHeader   = InternalHeaderPrefix + "policy"   // a policy has answered this request
 	CallerHeader         = InternalHeaderPrefix + "caller"   // who calls: key:<id>, oidc:<issuer>/<sub> or cert:<name>
 	GroupsHeader         = InternalHeaderPrefix + "groups"   // the caller's groups, separated by commas
 )

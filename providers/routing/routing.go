@@ -98,6 +98,11 @@ func (t *Table) Decide(r Request) (Plan, *Refusal) {
 	if err != nil {
 		return Plan{}, &Refusal{Reason: BadBody, Body: err}
 	}
+	return t.DecideDoc(r, doc)
+}
+
+// DecideDoc is Decide for a body that was read before.
+func (t *Table) DecideDoc(r Request, doc jsonedit.Doc) (Plan, *Refusal) {
 	model, err := doc.String("model")
 	switch {
 	case errors.Is(err, jsonedit.Missing):

@@ -1,0 +1,39 @@
+package config
+
+import (
+	"errors"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/policyfile"
+	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
+)
+
+const policyVariable = "POLICY_FILE"
+
+// readPolicy reads the policy's file and checks it.
+func (l *loader) readPolicy() {
+	p := &l.cfg.Policy
+	if p.File == "" {
+		return
+	}
+	content, err := l.read(p.File)
+	if err != nil { // the error's text is left out: it tells no more than the path and a reason
+		l.add(policyVariable, shown(p.File), "a file that can be read")
+		return
+	}
+	p.JSON, err = policyfile.Read(p.File, content)
+	var wrong policyfile.Problems
+	if errors.As(err, &wrong) {
+		for _, problem := range wrong {
+			l.problems = append(l.problems, Problem{
+				Variable: policyVariable, Value: shown(p.File), Expected: "a good policy: " + problem.String(), line: problem.Line,
+			})
+		}
+		return
+	}
+	if err != nil {
+		l.add(policyVariable, shown(p.File), "a good policy: "+err.Error())
+		return
+	}
+	parsed, _ := policy.Parse(p.JSON) // Read has seen that there are no problems
+	p.MaxBody, p.Open, p.CountsTokens = parsed.MaxBody(), parsed.FailOpen(), parsed.NeedsUsage()
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
+
+	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
+)
+
+// counts are Envoy's counters of what the rules did. One is defined when it is first needed, so that a policy of many
+// rules does not fill the statistics with zeros.
+type counts struct {
+	rules   []string
+	byRule  map[countKey]proxywasm.MetricCounter
+	secrets map[string]proxywasm.MetricCounter
+}
+
+type countKey struct {
+	rule    int
+	outcome policy.Outcome
+	shadow  bool
+}
+
+// metricPrefix is followed by rule.{name}.{outcome}, with .shadow for what would have happened, by
+// policy.{outcome} for what no rule did, and by secret.{detector}.
+const metricPrefix = "inference_gateway.policy."
+
+func newCounts(p *policy.Policy) *counts {
+	return &counts{rules: p.Rules(), byRule: map[countKey]proxywasm.MetricCounter{}, secrets: map[string]proxywasm.MetricCounter{}}
+}
+
+// add counts a decision.
+func (c *counts) add(d *policy.Decision) {
+	for _, s := range d.Steps {
+		c.one(countKey{s.Rule, s.Outcome, s.Shadow})
+	}
+	if d.Rule == policy.NoRule && d.Verdict == policy.Refuse {
+		c.one(countKey{policy.NoRule, d.Outcome, false})
+	}
+	if !d.Secrets.Any() {
+		return
+	}
+	for i, name := range policy.Detectors() {
+		n := d.Secrets[i]
+		if n == 0 {
+			continue
+		}
+		counter, ok := c.secrets[name]
+		if !ok {
+			counter = proxywasm.DefineCounterMetric(metricPrefix + "secret." + name)
+			c.secrets[name] = counter
+		}
+		counter.Increment(uint64(n))
+	}
+}
+
+func (c *counts) one(k countKey) {
+	counter, ok := c.byRule[k]
+	if !ok {
+		name := metricPrefix + "none." + k.outcome.String()
+		if k.rule != policy.NoRule {
+			name = metricPrefix + "rule." + c.rules[k.rule] + "." + k.outcome.String()
+		}
+		if k.shadow {
+			name += ".shadow"
+		}
+		counter = proxywasm.DefineCounterMetric(name)
+		c.byRule[k] = counter
+	}
+	counter.Increment(1)
+}

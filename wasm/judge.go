@@ -1,0 +1,251 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
+	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
+)
+
+// ruleHeader names the rule on a refusal.
+const ruleHeader = "x-policy-rule"
+
+// judgeHeaders applies the policy to what the headers tell. What needs the body waits for it: at the edge with the
+// headers held back, in a mesh behind headers that have gone on (settings.holdHeaders).
+func (x *exchange) judgeHeaders(end bool) types.Action {
+	r, path, err := x.request()
+	if err != nil {
+		return x.fail("headers", err)
+	}
+	r.Body = x.announced(end)
+	d := x.plugin.settings.policy.Decide(r)
+	switch {
+	case d.Verdict == policy.Undecided:
+		return x.await(r)
+	case d.Verdict == policy.Refuse:
+		return x.refuseBy(&d)
+	case r.Body.State == policy.Pending && x.routes():
+		// The provider is still to be found, and the rules may see it then: decide again with the body.
+		return types.ActionPause
+	}
+	x.note(&d)
+	if d.Path != "" {
+		if err := proxywasm.ReplaceHttpRequestHeader(":path", path.outer(d.Path)); err != nil {
+			return x.fail("path", err)
+		}
+	}
+	if end && x.routes() {
+		return x.route()
+	}
+	return x.pass()
+}
+
+// await waits for the body.
+func (x *exchange) await(r *policy.Request) types.Action {
+	if x.plugin.settings.holdHeaders {
+		return types.ActionPause
+	}
+	if r.Body.Size >= 0 { // the headers go ahead, and the body may be changed
+		if err := proxywasm.RemoveHttpRequestHeader("content-length"); err != nil {
+			return x.fail("content-length", err)
+		}
+	}
+	return types.ActionContinue
+}
+
+// judgeBody applies the policy to a request that has arrived whole.
+func (x *exchange) judgeBody() types.Action {
+	r, path, err := x.request()
+	if err != nil {
+		return x.fail("headers", err)
+	}
+	body, err := x.body()
+	if err != nil {
+		return x.fail("body", err)
+	}
+	r.Body = policy.Body{State: policy.Whole, Bytes: body, Size: int64(len(body))}
+	if len(body) == 0 {
+		r.Body.State = policy.NoBody
+	}
+	if r.Body.Size > x.plugin.settings.policy.MaxBody() {
+		r.Body.State, r.Body.Bytes = policy.CutOff, nil
+	}
+	d := x.plugin.settings.policy.Decide(r)
+	if d.Verdict != policy.Pass {
+		return x.refuseBy(&d)
+	}
+	x.note(&d)
+	if d.Path != "" && x.plugin.settings.holdHeaders {
+		if err := proxywasm.ReplaceHttpRequestHeader(":path", path.outer(d.Path)); err != nil {
+			return x.fail("path", err)
+		}
+	}
+	if !d.Changed() {
+		if !x.routes() {
+			return x.pass()
+		}
+		if doc, read := r.Doc(); read {
+			return x.routeDoc(path.whole, path.target, doc, false)
+		}
+		return x.route()
+	}
+	x.plugin.scratch = d.AppendBody(x.plugin.scratch[:0], r)
+	if x.routes() {
+		doc, err := jsonedit.Parse(slices.Clone(x.plugin.scratch)) // routeDoc writes to scratch
+		if err != nil {
+			return x.fail("changed body", err)
+		}
+		return x.routeDoc(path.whole, path.target, doc, true)
+	}
+	if x.plugin.settings.holdHeaders {
+		err = replaceBody(x.plugin.scratch)
+	} else {
+		err = proxywasm.ReplaceHttpRequestBody(x.plugin.scratch)
+	}
+	if err != nil {
+		return x.fail("body", err)
+	}
+	return x.pass()
+}
+
+// tooLong says that what has arrived of the body is more than the policy reads.
+func (x *exchange) tooLong() bool {
+	p := x.plugin.settings.policy
+	return p != nil && int64(x.size) > p.MaxBody()
+}
+
+// judgeCutOff decides without the body, which is not held any longer.
+func (x *exchange) judgeCutOff() types.Action {
+	r, _, err := x.request()
+	if err != nil {
+		return x.fail("headers", err)
+	}
+	r.Body = policy.Body{State: policy.CutOff, Size: int64(x.size)}
+	d := x.plugin.settings.policy.Decide(r)
+	if d.Verdict != policy.Pass {
+		return x.refuseBy(&d)
+	}
+	x.note(&d)
+	return x.pass()
+}
+
+// announced is what the headers say of the body.
+func (x *exchange) announced(end bool) policy.Body {
+	if end {
+		return policy.Body{State: policy.NoBody}
+	}
+	if upgrade, err := proxywasm.GetHttpRequestHeader("upgrade"); err == nil && upgrade != "" {
+		return policy.Body{State: policy.NoBody} // what follows is no body but another protocol
+	}
+	b := policy.Body{State: policy.Pending, Size: -1}
+	if length, err := proxywasm.GetHttpRequestHeader("content-length"); err == nil {
+		if n, err := strconv.ParseInt(length, 10, 64); err == nil && n >= 0 {
+			b.Size = n
+		}
+	}
+	if b.Size > x.plugin.settings.policy.MaxBody() {
+		b.State = policy.CutOff
+	}
+	if encoding, err := proxywasm.GetHttpRequestHeader("content-encoding"); err == nil && encoding != "" && !strings.EqualFold(encoding, "identity") {
+		b.State = policy.Encoded
+	}
+	return b
+}
+
+// pathParts is a request's path as the gateway and as the policy see it.
+type pathParts struct {
+	whole  string
+	target providers.Target
+	prefix string // /proxy/{provider} at the edge, else empty
+}
+
+// outer puts the prefix back.
+func (p pathParts) outer(path string) string { return p.prefix + path }
+
+// request fills the plugin's request with what the headers tell.
+func (x *exchange) request() (*policy.Request, pathParts, error) {
+	r := &x.plugin.request
+	r.Reset()
+	path, err := proxywasm.GetHttpRequestHeader(":path")
+	if err != nil {
+		return nil, pathParts{}, err
+	}
+	if r.Method, err = proxywasm.GetHttpRequestHeader(":method"); err != nil {
+		return nil, pathParts{}, err
+	}
+	if authority, err := proxywasm.GetHttpRequestHeader(":authority"); err == nil {
+		r.Authority = authority
+	}
+	r.Path, r.Facts, r.Budgets = path, hostFacts{}, budgets
+	parts := pathParts{whole: path}
+	if x.plugin.settings.edge == nil {
+		r.Upstream = upstreamHost()
+		return r, parts, nil
+	}
+	target, reason := providers.ParseTarget(path)
+	if reason == nil {
+		parts.target = target
+	}
+	switch {
+	case target.Proxy != "":
+		parts.prefix = path[:len("/proxy/")+len(target.Proxy)]
+		r.Path, r.Provider = path[len(parts.prefix):], strings.ToLower(target.Proxy)
+	case target.Provider != "":
+		r.Provider = strings.ToLower(target.Provider)
+	}
+	return r, parts, nil
+}
+
+// routes says whether the provider is chosen here: at the edge, on the routes that are made for it. On all others
+// ext_proc chooses it, or it is chosen already.
+func (x *exchange) routes() bool {
+	e := x.plugin.settings.edge
+	if e == nil || e.route == "" {
+		return false
+	}
+	name, err := proxywasm.GetProperty([]string{"xds", "route_name"})
+	return err == nil && strings.HasSuffix(string(name), e.route)
+}
+
+// refuseBy answers as a decision says.
+func (x *exchange) refuseBy(d *policy.Decision) types.Action {
+	x.note(d)
+	name := d.Name
+	if name == "" {
+		name = d.Outcome.String()
+	}
+	headers := [][2]string{{"content-type", "application/json"}, {ruleHeader, name}}
+	if d.RetryAfter > 0 {
+		headers = append(headers, [2]string{"retry-after", strconv.FormatInt(d.RetryAfter, 10)})
+	}
+	// Envoy words some statuses itself; this one is the policy's.
+	_ = proxywasm.ReplaceHttpRequestHeader(catalog.PolicyHeader, name)
+	return x.reply(d.Status, headers, d.AppendReply(nil))
+}
+
+// note counts what the rules did, tells the access log, and keeps what is to be settled at the end.
+func (x *exchange) note(d *policy.Decision) {
+	x.plugin.counts.add(d)
+	if d.Rule != policy.NoRule || d.Verdict == policy.Refuse {
+		_ = proxywasm.SetProperty([]string{"igw_policy"}, []byte(d.Name+" "+d.Outcome.String()))
+	}
+	x.holds = append(x.holds, d.Holds...)
+}
+
+// OnHttpStreamDone settles the budgets, with the usage that stock filters have read off the answer into metadata.
+func (x *exchange) OnHttpStreamDone() {
+	if len(x.holds) == 0 {
+		return
+	}
+	if tokens, known := usage(); known {
+		policy.Charge(budgets, x.holds, tokens)
+	}
+	x.holds = nil
+}
