@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 func routesOf(t testing.TB, listener string, variables ...string) []*routev3.Route {
