@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -25,6 +26,16 @@ var (
 	}, shownURL}
 	issuer = kind[string]{"URL", parseIssuer, shownURL}
 )
+
+// hostPort is where a service is found: a name may stand for several machines.
+var hostPort = plain("host:port", func(s string) (HostPort, error) {
+	host, port, err := net.SplitHostPort(s)
+	n, errPort := strconv.Atoi(port)
+	if err != nil || errPort != nil || n < 1 || n > 65535 || !validHost(host) {
+		return HostPort{}, errors.New("a host name or IP address and a port, such as gateway.example:18000")
+	}
+	return HostPort{host, n}, nil
+})
 
 var (
 	errNotURL   = errors.New("an absolute http:// or https:// URL")

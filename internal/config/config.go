@@ -8,6 +8,8 @@ package config
 
 import (
 	"log/slog"
+	"net"
+	"strconv"
 	"time"
 )
 
@@ -160,7 +162,35 @@ type Envoy struct {
 	Path string // of the binary; "" looks for it
 }
 
-// Control is the link between Envoy and the control plane.
+// Control is the link between Envoy and the gateway's process: sockets in a directory, or, when Host is set, a port that
+// Envoys on other machines reach with mutual TLS.
 type Control struct {
-	SocketDir string // directory of the Unix sockets; "" makes a temporary one
+	SocketDir    string   // directory of the Unix sockets; "" makes a temporary one
+	Host         string   // an IP address without brackets, where the gateway listens for Envoys; "": nowhere
+	Port         int      // there
+	Address      HostPort // where Envoys find that; its host is the gateway's name in certificates
+	LoopbackHost string   // an IP address without brackets, where each Envoy listens for the gateway
+	LoopbackPort int
+	Loopback     HostPort // where the gateway finds that
+	TLS          ControlTLS
 }
+
+// ControlTLS is what one end of that link proves itself with, and whom it takes for the other.
+type ControlTLS struct {
+	CertPath, KeyPath, CAPath string
+	Pair                      KeyPair
+	CA                        string   // PEM
+	Peers                     []string // names of Envoys' certificates, without duplicates
+}
+
+// HostPort is the address of another service. The zero value is none.
+type HostPort struct {
+	Host string // a name, or an IP address without brackets
+	Port int
+}
+
+// String gives the form that net.Dial takes.
+func (a HostPort) String() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+
+// MarshalText gives the same form to encoders.
+func (a HostPort) MarshalText() ([]byte, error) { return []byte(a.String()), nil }

@@ -24,7 +24,7 @@ func TestEveryVariableHasItsOwnField(t *testing.T) {
 		"text": "sample", "path": "/sample", "secret": "sample", "comma list": "a,b", "comma list of URLs": "http://sample",
 		"port": "1234", "bytes": "77", "count": "77", "address": "127.0.0.9", "duration": "77s", "URL": "http://sample/x",
 		"debug, info, warn or error": "error", "json or text": "json", "TLS12 or TLS13": "TLS13", "direct or selector": "selector",
-		"require or optional": "optional",
+		"require or optional": "optional", "host:port": "a.example:77",
 	}
 	owner := map[string]string{}
 	for _, v := range rows() {
@@ -49,7 +49,7 @@ func TestEveryVariableHasItsOwnField(t *testing.T) {
 		assert.Empty(t, owner[changed[0]], "%s has the field of %s", v.name, owner[changed[0]])
 		owner[changed[0]] = v.name
 
-		if v.unit != "path" && !slices.Contains([]string{"AUTH_ENABLED", "SERVER_HTTP_REDIRECT_PORT"}, v.name) { // these need others
+		if v.unit != "path" && !slices.Contains([]string{"AUTH_ENABLED", "SERVER_HTTP_REDIRECT_PORT", "CONTROL_HOST", "CONTROL_ADDRESS", "CONTROL_LOOPBACK_ADDRESS"}, v.name) { // these need others
 			cfg, _, err := Load(map[string]string{v.name: sample})
 			require.NoError(t, err)
 			assert.Equal(t, b[changed[0]], flat(t, *cfg)[changed[0]], v.name)

@@ -45,6 +45,10 @@ func groups() []group {
 		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
 		{"Wasm", "The filter inside Envoy.", wasmRows()},
 		{"Processes", "", processRows()},
+		{
+			"Control", "The link between `serve` and Envoys on other machines: mutual TLS, see [operations.md](operations.md#envoys-on-other-machines). Nothing of it matters to `run`.",
+			controlRows(),
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 // checkTogether finds what is wrong only in the light of another variable or of a file.
 func (l *loader) checkTogether() {
 	l.checkServerTLS()
+	l.checkControl()
 	l.cfg.Client.TLSCA = l.authorities("CLIENT_TLS_CA_PATH", l.cfg.Client.TLSCAPath)
 	l.checkAuth()
 	l.readAccess()
