@@ -43,8 +43,9 @@ var arrows = []struct {
 	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
 	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
 
-	{"envoy", []string{"internal/config", "internal/telemetry"}},
-	{"control-plane/snapshot", []string{"internal/config", "providers/catalog"}},
+	{"envoy", []string{"control-plane/link", "internal/config", "internal/telemetry"}},
+	{"control-plane/snapshot", []string{"control-plane/link", "internal/config", "providers/catalog"}},
+	{"control-plane/link", nil},
 	{"control-plane/xds", []string{"control-plane/snapshot", "internal/telemetry"}},
 	{"extauthz", []string{"internal/access", "providers/catalog"}},
 	{"extproc", []string{"providers", "providers/*", "tools", "internal/telemetry"}},

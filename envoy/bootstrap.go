@@ -15,16 +15,21 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/link"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
 const controlPlaneCluster = "gateway-control-plane"
 
-// Endpoints are the absolute paths of the Unix sockets that the bootstrap names.
+// Endpoints are what the bootstrap names: absolute paths of Unix sockets, or the link to another machine.
 type Endpoints struct {
-	XDS   string // the control plane listens
-	Admin string // Envoy's admin interface listens
+	XDS    string       // the control plane listens
+	Admin  string       // Envoy's admin interface listens
+	Remote *link.Remote // in the place of XDS; nil for a control plane on this machine
 }
+
+// xdsService is what the link calls the control plane.
+const xdsService = "xds"
 
 // Bootstrap gives Envoy's static configuration as JSON: who it is, where its control plane is, where its admin
 // interface is, and how many connections it takes. Everything else comes over ADS. It is pure.
@@ -44,7 +49,7 @@ func Bootstrap(c *config.Config, e Endpoints) ([]byte, error) {
 			CdsConfig: ads(),
 			LdsConfig: ads(),
 		},
-		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{controlPlane(e.XDS)}},
+		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{controlPlane(e)}},
 		OverloadManager: overload(c.Server.MaxConnections),
 	}
 	if err := b.ValidateAll(); err != nil {
@@ -63,15 +68,15 @@ func overload(connections int) *overloadv3.OverloadManager {
 	}}}
 }
 
-func controlPlane(path string) *clusterv3.Cluster {
-	return &clusterv3.Cluster{
+func controlPlane(e Endpoints) *clusterv3.Cluster {
+	c := &clusterv3.Cluster{
 		Name:                 controlPlaneCluster,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
 		ConnectTimeout:       durationpb.New(2 * time.Second),
 		LoadAssignment: &endpointv3.ClusterLoadAssignment{
 			ClusterName: controlPlaneCluster,
 			Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
-				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: pipe(path)}},
+				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: pipe(e.XDS)}},
 			}}}},
 		},
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{
@@ -88,6 +93,16 @@ func controlPlane(path string) *clusterv3.Cluster {
 			}),
 		},
 	}
+	if r := e.Remote; r != nil {
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
+		c.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED // each address is taken for a replica
+		c.ConnectTimeout = durationpb.New(5 * time.Second)
+		c.LoadAssignment.Endpoints[0].LbEndpoints[0].GetEndpoint().Address = &corev3.Address{Address: &corev3.Address_SocketAddress{
+			SocketAddress: &corev3.SocketAddress{Address: r.Host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: r.Port}},
+		}}
+		c.TransportSocket = r.Upstream(xdsService)
+	}
+	return c
 }
 
 func ads() *corev3.ConfigSource {

@@ -22,7 +22,7 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	name := providerCluster(p.ID)
 	c := &clusterv3.Cluster{
 		Name:                 name,
-		ClusterDiscoveryType: strictDNS(),
+		ClusterDiscoveryType: strictDNS(dnscommonv3.DnsLookupFamily_ALL), // a host with one broken family still works
 		ConnectTimeout:       off(in.Config.Client.ConnectTimeout),
 		CircuitBreakers:      roomyBreakers(),
 		OutlierDetection:     outlierDetection(),
@@ -44,13 +44,13 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 }
 
 // strictDNS resolves a provider's host again and again, as often as its records say.
-func strictDNS() *clusterv3.Cluster_ClusterType {
+func strictDNS(family dnscommonv3.DnsLookupFamily) *clusterv3.Cluster_ClusterType {
 	return &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.cluster.dns",
 		TypedConfig: pack(&dnsv3.DnsCluster{
 			DnsRefreshRate:  off(30 * time.Second),
 			RespectDnsTtl:   true,
-			DnsLookupFamily: dnscommonv3.DnsLookupFamily_ALL, // happy eyeballs: a host with one broken family still works
+			DnsLookupFamily: family,
 		}),
 	}}
 }

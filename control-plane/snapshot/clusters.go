@@ -45,7 +45,7 @@ func clusters(in Input) []cachetypes.Resource {
 		}
 		out = append(out, upstreamCluster(in, p))
 	}
-	return append(out, issuerClusters(in)...)
+	return overLink(in.Remote, append(out, issuerClusters(in)...))
 }
 
 func providerCluster(id string) string { return "provider/" + id }

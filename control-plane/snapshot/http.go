@@ -45,7 +45,7 @@ func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
 	return m
 }
 
-// loopbackHTTP serves the gateway's own process over a Unix socket that nobody else can open.
+// loopbackHTTP serves the gateway's own process (loopbackListener).
 func loopbackHTTP(in Input) *hcmv3.HttpConnectionManager {
 	m := connectionManager(in, LoopbackListener)
 	m.HttpFilters = loopbackFilters()

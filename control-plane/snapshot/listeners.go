@@ -29,11 +29,10 @@ func listeners(in Input) []cachetypes.Resource {
 		public.FilterChains[0].TransportSocket = downstreamTLS(s.TLS)
 		public.FilterChains[0].TransportSocketConnectTimeout = off(handshakeTimeout)
 	}
-	loopback := listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in))
-	// A drain closes what is inbound, at once. Loops that are under way still ask their models.
-	loopback.TrafficDirection = corev3.TrafficDirection_OUTBOUND
-	loopback.DrainType = listenerv3.Listener_MODIFY_ONLY
-	out := []cachetypes.Resource{loopback, public}
+	out := []cachetypes.Resource{
+		loopbackListener(in),
+		public,
+	}
 	if s.TLS.RedirectPort != 0 {
 		out = append(out, listener(RedirectListener, socketAddress(s.Host, uint32(s.TLS.RedirectPort)), redirectHTTP(in)))
 	}

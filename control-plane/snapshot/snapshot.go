@@ -10,6 +10,7 @@ import (
 	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/link"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
@@ -27,6 +28,8 @@ type Sockets struct {
 type Input struct {
 	Config  *config.Config
 	Sockets Sockets
+	// Remote is the link to Envoys on other machines, in the place of the sockets; nil for an Envoy on this one.
+	Remote *link.Remote
 	// RootsPath is the PEM bundle on Envoy's machine that providers' certificates are verified with.
 	RootsPath string
 	// WasmPath is the filter on Envoy's machine; "" leaves the wasm lane out.
