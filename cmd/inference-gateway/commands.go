@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/link"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/envoy"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
@@ -61,13 +63,37 @@ func printBootstrap(stdout, stderr io.Writer) int {
 	if c == nil {
 		return exitConfig
 	}
-	b, err := envoy.Bootstrap(c, sockets(controlDir(c)).envoy)
+	b, err := prepareBootstrap(c)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "bootstrap:", err)
 		return exitNotStart
 	}
 	_, _ = fmt.Fprintln(stdout, string(b))
 	return exitOK
+}
+
+// prepareBootstrap makes what an Envoy elsewhere finds beside its bootstrap: the directory for its admin socket, and in it
+// the files that say where its certificate is.
+func prepareBootstrap(c *config.Config) ([]byte, error) {
+	l := layoutOf(c, withoutEnvoy, controlDir(c))
+	if l.remote != nil {
+		dir, _, err := privateDir(c, withoutEnvoy)
+		if err != nil {
+			return nil, err
+		}
+		l = layoutOf(c, withoutEnvoy, dir)
+		t := c.Control.TLS
+		files, err := l.remote.Secrets(link.Files{Certificate: t.CertPath, Key: t.KeyPath, Authorities: t.CAPath})
+		if err != nil {
+			return nil, err
+		}
+		for path, content := range files {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return envoy.Bootstrap(c, l.envoy)
 }
 
 func printConfig(stdout, stderr io.Writer, asEnvoy bool) int {
@@ -81,7 +107,7 @@ func printConfig(stdout, stderr io.Writer, asEnvoy bool) int {
 		}
 		return exitOK
 	}
-	s, err := snapshot.Build(input(c, sockets(controlDir(c))))
+	s, err := snapshot.Build(input(c, layoutOf(c, withoutEnvoy, controlDir(c))))
 	if err == nil {
 		err = writeResources(stdout, s)
 	}

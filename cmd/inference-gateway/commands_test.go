@@ -227,7 +227,7 @@ func TestServeUntilTold(t *testing.T) {
 		return err == nil && strings.Contains(string(said), dir)
 	}, 10*time.Second, 10*time.Millisecond)
 
-	client := loopbackClient(sockets(dir).snapshot.API)
+	client := loopbackClient(socketDialer(sockets(dir).snapshot.API))
 	defer client.CloseIdleConnections()
 	answer, err := client.Get("http://gateway/ready")
 	require.NoError(t, err)

@@ -16,6 +16,7 @@ import (
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/link"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/xds"
 	"github.com/inference-gateway/envoy-inference-gateway/envoy"
@@ -34,6 +35,7 @@ const settleTime = 15 * time.Second
 // gateway is the parts that a configuration is applied to. Only apply changes them, and only one apply runs at a time.
 type gateway struct {
 	layout  layout
+	link    *link.Identity // nil without a link to other machines
 	xds     *xds.Server
 	extproc *extproc.Server
 	authz   *extauthz.Server
@@ -57,11 +59,18 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{layout: l, lane: newLane(), log: log, level: level, issuers: oidc.NewFinder(log), loopback: loopbackTransport(l.snapshot.Loopback, true)}
+	g := &gateway{layout: l, lane: newLane(), log: log, level: level, issuers: oidc.NewFinder(log)}
+	if l.remote != nil {
+		if g.link, err = link.NewIdentity(material(c)); err != nil {
+			return nil, err
+		}
+	}
+	dial := g.dialer(c)
+	g.loopback = loopbackTransport(dial, true)
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
 	g.authz = extauthz.NewServer(policy(c), log)
-	g.api = api.New(api.Options{Client: loopbackClient(l.snapshot.Loopback), Ready: g.notReady, Log: log})
+	g.api = api.New(api.Options{Client: loopbackClient(dial), Ready: g.notReady, Log: log})
 	g.use(t, c)
 	return g, nil
 }
@@ -83,6 +92,11 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	s, err := snapshot.Build(g.input(c))
 	if err != nil {
 		return err
+	}
+	if g.link != nil { // whatever Envoy says to the rest: these files were good
+		if err := g.link.Update(material(c)); err != nil {
+			return err
+		}
 	}
 	g.authz.Update(policy(c)) // before anything that can take long: a key that is revoked must be so at once
 	t, discard, err := g.toolsFor(ctx, c)
@@ -145,7 +159,13 @@ func (g *gateway) notReady() []string {
 }
 
 func input(c *config.Config, l layout) snapshot.Input {
-	return snapshot.Input{Config: c, Sockets: l.snapshot, RootsPath: envoy.SystemRoots(), WasmPath: wasmModule(c)}
+	return snapshot.Input{Config: c, Sockets: l.snapshot, Remote: l.remote, RootsPath: envoy.SystemRoots(), WasmPath: wasmModule(c)}
+}
+
+// material is the configuration as the link to other machines sees it.
+func material(c *config.Config) link.Material {
+	t := c.Control.TLS
+	return link.Material{Chain: t.Pair.Cert, Key: t.Pair.Key.Reveal(), Authorities: t.CA, Peers: t.Peers}
 }
 
 // directory is the configuration as requests are decided by it.
@@ -186,19 +206,33 @@ func (g *gateway) apiState(c *config.Config) api.State {
 	return s
 }
 
+// dialer opens a connection to Envoy's loopback listener.
+type dialer func(context.Context) (net.Conn, error)
+
+func (g *gateway) dialer(c *config.Config) dialer {
+	if g.link != nil {
+		return link.Dialer{Address: c.Control.Loopback.String(), Identity: g.link}.Dial
+	}
+	return socketDialer(g.layout.snapshot.Loopback)
+}
+
+func socketDialer(path string) dialer {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+}
+
 // loopbackClient reaches Envoy's loopback listener, whatever host a URL names.
-func loopbackClient(path string) *http.Client {
-	return &http.Client{Transport: loopbackTransport(path, false)}
+func loopbackClient(dial dialer) *http.Client {
+	return &http.Client{Transport: loopbackTransport(dial, false)}
 }
 
 // loopbackTransport keeps enough connections for as many loops as there may be. raw leaves compressed answers as they
 // are, for callers that pass them on.
-func loopbackTransport(path string, raw bool) *http.Transport {
+func loopbackTransport(dial dialer, raw bool) *http.Transport {
 	return &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", path)
-		},
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		MaxIdleConnsPerHost: 1024,
 		IdleConnTimeout:     30 * time.Second,
 		DisableCompression:  raw,

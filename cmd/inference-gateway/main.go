@@ -23,8 +23,8 @@ const usage = `inference-gateway: one OpenAI-compatible endpoint for every LLM p
 usage: inference-gateway [command]
 
   run           everything in one: control plane, ext_proc, API and an Envoy that it starts and watches (default)
-  serve         the same without Envoy, for an Envoy that runs elsewhere on this machine
-  bootstrap     print that Envoy's bootstrap
+  serve         the same without Envoy, for Envoys that run elsewhere: on this machine, or reached with mutual TLS
+  bootstrap     print such an Envoy's bootstrap
   validate      read the configuration and print every problem; exit 1 when there is one
   config        print the effective configuration, secrets masked; --envoy: as Envoy's resources
   policy        check FILE, or test FILE CASES: print a policy's problems, or what it does with example requests

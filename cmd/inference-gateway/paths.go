@@ -12,16 +12,33 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/inference-gateway/envoy-inference-gateway/control-plane/link"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/envoy"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
-// layout is where the Unix sockets of one gateway are.
+// layout is where the Unix sockets of one gateway are, and the link that takes their place when Envoys are elsewhere.
 type layout struct {
 	dir      string
 	envoy    envoy.Endpoints
 	snapshot snapshot.Sockets
+	remote   *link.Remote // nil: only this machine
+}
+
+// layoutOf is the layout of a gateway with its directory. Only `serve` has Envoys elsewhere.
+func layoutOf(c *config.Config, m mode, dir string) layout {
+	l := sockets(dir)
+	if m == withEnvoy || c.Control.Host == "" {
+		return l
+	}
+	l.remote = &link.Remote{
+		Host: c.Control.Address.Host, Port: uint32(c.Control.Address.Port),
+		LoopbackHost: c.Control.LoopbackHost, LoopbackPort: uint32(c.Control.LoopbackPort),
+		Dir: dir,
+	}
+	l.envoy.Remote = l.remote
+	return l
 }
 
 func sockets(dir string) layout {

@@ -6,25 +6,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
 	"github.com/inference-gateway/envoy-inference-gateway/envoy"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/telemetry"
-	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
 )
 
 // mode says whether the gateway has an Envoy of its own.
@@ -67,7 +64,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		return err
 	}
 	defer cleanup()
-	g, err := newGateway(c, sockets(dir), log, level)
+	g, err := newGateway(c, layoutOf(c, m, dir), log, level)
 	if err != nil {
 		return err
 	}
@@ -108,7 +105,11 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		}
 		process.Started()
 	} else {
-		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · sockets in %s\n", version, dir)
+		where := "sockets in " + dir
+		if g.link != nil {
+			where = "mutual TLS at " + c.Control.Address.String()
+		}
+		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · %s\n", version, where)
 	}
 	group.Go(func() error { g.learnIssuers(ctx); return nil })
 	group.Go(func() error {
@@ -133,48 +134,6 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		return nil
 	})
 	return group.Wait()
-}
-
-// serve opens the sockets and starts what listens on them.
-func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
-	// Envoy pings the control plane to find out whether it is still there (bootstrap), more often than gRPC expects.
-	control := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
-		MinTime: 10 * time.Second, PermitWithoutStream: true,
-	}))
-	g.xds.Register(ctx, control)
-	processor := grpc.NewServer(
-		grpc.MaxConcurrentStreams(math.MaxUint32),
-		grpc.MaxRecvMsgSize(math.MaxInt32), // Envoy's pieces are bounded by its buffers, the whole body by the exchange
-	)
-	g.extproc.Register(processor)
-	authorizer := grpc.NewServer(grpc.MaxConcurrentStreams(math.MaxUint32))
-	g.authz.Register(authorizer)
-	for _, s := range []struct {
-		path   string
-		server *grpc.Server
-	}{{g.layout.envoy.XDS, control}, {g.layout.snapshot.ExtProc, processor}, {g.layout.snapshot.Authz, authorizer}} {
-		l, err := listen(s.path)
-		if err != nil {
-			return err
-		}
-		group.Go(func() error { return s.server.Serve(l) })
-		group.Go(func() error { <-ctx.Done(); s.server.Stop(); return nil })
-	}
-	demoProvider := demo.New(demo.Options{Pause: demo.DefaultPause})
-	for _, s := range []struct {
-		path    string
-		handler http.Handler
-	}{{g.layout.snapshot.API, g.api.Handler()}, {g.layout.snapshot.Demo, demoProvider}, {g.layout.snapshot.Loop, g.lane}} {
-		l, err := listen(s.path)
-		if err != nil {
-			return err
-		}
-		server := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn)}
-		group.Go(func() error { return ignoreClosed(server.Serve(l)) })
-		group.Go(func() error { <-ctx.Done(); return server.Close() })
-	}
-	g.serveTools(ctx, group)
-	return nil
 }
 
 func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog io.Writer) (*envoy.Process, error) {
@@ -276,7 +235,8 @@ func needRestart(was, is *config.Config) []string {
 		{"SERVER_MAX_CONNECTIONS", was.Server.MaxConnections != is.Server.MaxConnections},
 		{"SERVER_DRAIN_TIMEOUT", was.Server.DrainTimeout != is.Server.DrainTimeout},
 		{"ENVOY_PATH", was.Envoy != is.Envoy},
-		{"CONTROL_SOCKET_DIR", was.Control != is.Control},
+		{"CONTROL_SOCKET_DIR", was.Control.SocketDir != is.Control.SocketDir},
+		{"CONTROL_HOST and the addresses beside it", !reflect.DeepEqual(addresses(was.Control), addresses(is.Control))},
 		{"LOG_FORMAT", was.General.LogFormat != is.General.LogFormat},
 		{"GATEWAY_ENV_FILE", was.General.EnvFile != is.General.EnvFile},
 	} {
@@ -285,6 +245,12 @@ func needRestart(was, is *config.Config) []string {
 		}
 	}
 	return out
+}
+
+// addresses is what of the link to Envoys cannot change while it is open: all but certificates and names.
+func addresses(c config.Control) config.Control {
+	c.SocketDir, c.TLS = "", config.ControlTLS{}
+	return c
 }
 
 // ollamaAddress is where Ollama listens unless it is told otherwise.
