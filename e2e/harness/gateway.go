@@ -85,15 +85,21 @@ func (g *Gateway) AwaitReady(t T) {
 	g.remember()
 }
 
-// StartEnvoy runs an Envoy with the bootstrap of a gateway that serves, waits until it listens, and gives the gateway
-// its address.
-func (g *Gateway) StartEnvoy(t T) *Process {
+// LaunchEnvoy runs an Envoy with the bootstrap of a gateway that serves, and does not wait for it. More is what differs
+// in the environment of `bootstrap`, in pairs of name and value.
+func (g *Gateway) LaunchEnvoy(t T, more ...string) *Process {
 	t.Helper()
-	bootstrap := Run(t, g.env, "bootstrap")
+	bootstrap := Run(t, g.env.With(more...), "bootstrap")
 	if bootstrap.Code != 0 {
 		t.Fatalf("bootstrap: exit code %d: %s", bootstrap.Code, bootstrap.Stderr)
 	}
-	p := StartProcess(t, Env{}, EnvoyBinary(t), "--config-yaml", bootstrap.Stdout, "--disable-hot-restart", "--log-level", "warning")
+	return StartProcess(t, Env{}, EnvoyBinary(t), "--config-yaml", bootstrap.Stdout, "--disable-hot-restart", "--log-level", "warning")
+}
+
+// StartEnvoy is LaunchEnvoy, waits until it listens, and gives the gateway its address.
+func (g *Gateway) StartEnvoy(t T, more ...string) *Process {
+	t.Helper()
+	p := g.LaunchEnvoy(t, more...)
 	Eventually(t, startTime, "Envoy listens on the public address", func() bool {
 		text, err := g.admin(t, http.MethodGet, "/listeners")
 		m := publicLine.FindStringSubmatch(text)
@@ -133,11 +139,16 @@ func (g *Gateway) admin(t T, method, path string) (string, error) {
 	if err != nil || len(found) != 1 {
 		return "", errors.New("no admin socket in " + dir)
 	}
+	return AdminAt(found[0], method, path)
+}
+
+// AdminAt asks the admin interface of the Envoy with that socket.
+func AdminAt(socket, method, path string) (string, error) {
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "unix", found[0])
+			return d.DialContext(ctx, "unix", socket)
 		},
 	}}
 	r, err := http.NewRequest(method, "http://envoy"+path, nil)
