@@ -6,9 +6,8 @@ import (
 )
 
 // publicFilters is the order in which a request passes Envoy's HTTP filters. Before them stand the connection limit
-// (bootstrap), TLS (listener), the stripping of internal headers and the name in a client's
-// certificate (earlyHeaders); after them the route's cluster
-// adds the provider's credential (upstreamFilters).
+// (bootstrap), TLS (listener), the stripping of internal headers and the name in a client's certificate (earlyHeaders); after
+// them the route's cluster adds the provider's credential (upstreamFilters).
 func publicFilters(in Input) []*hcmv3.HttpFilter {
 	var list []*hcmv3.HttpFilter
 	if in.Config.Auth.Enabled {

@@ -43,7 +43,7 @@ func TestALinkTakesThePlaceOfEverySocket(t *testing.T) {
 		assertMutual(t, tls.GetCommonTlsContext())
 	})
 	assert.Equal(t, map[string]string{
-		"gateway-extproc": "extproc", "gateway-api": "api", "gateway-loop": "loop", "provider/demo": "demo",
+		"gateway-extproc": "extproc", "gateway-authz": "authz", "gateway-api": "api", "gateway-loop": "loop", "provider/demo": "demo",
 	}, services)
 
 	l, ok := s.GetResources(listenerType)[LoopbackListener].(*listenerv3.Listener)
