@@ -186,6 +186,8 @@ func (p *Process) arguments() []string {
 		"--drain-strategy", "immediate",
 		"--log-format", logFormat,
 		"--log-level", logLevel(p.opts.LogLevel),
+		// Its warnings have the query of a failed login in them, with the one-time code.
+		"--component-log-level", "oauth2:critical",
 	}
 }
 

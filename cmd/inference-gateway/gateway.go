@@ -44,6 +44,7 @@ type gateway struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	issuers *oidc.Finder
+	cookies config.Secret
 
 	loopback *http.Transport // for the models of loops
 	group    *errgroup.Group // of everything that runs as long as the gateway
@@ -59,7 +60,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{layout: l, lane: newLane(), log: log, level: level, issuers: oidc.NewFinder(log)}
+	g := &gateway{layout: l, lane: newLane(), log: log, level: level, issuers: oidc.NewFinder(log), cookies: newCookieSecret()}
 	if l.remote != nil {
 		if g.link, err = link.NewIdentity(material(c)); err != nil {
 			return nil, err

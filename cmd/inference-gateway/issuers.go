@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -43,6 +45,13 @@ func (g *gateway) askIssuers(ctx, stop context.Context, group *errgroup.Group, c
 	}
 }
 
+// newCookieSecret makes up what the browser login's cookies are sealed with, for as long as this process runs.
+func newCookieSecret() config.Secret {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails: https://pkg.go.dev/crypto/rand#Read
+	return config.Secret(hex.EncodeToString(secret))
+}
+
 // learnIssuers applies the running configuration again whenever an issuer has answered.
 func (g *gateway) learnIssuers(ctx context.Context) {
 	for {
@@ -62,7 +71,7 @@ func (g *gateway) learnIssuers(ctx context.Context) {
 // input is what Envoy's configuration is made of, with what is known of issuers now.
 func (g *gateway) input(c *config.Config) snapshot.Input {
 	in := input(c, g.layout)
-	in.Issuers = map[string]snapshot.Issuer{}
+	in.Issuers, in.CookieSecret = map[string]snapshot.Issuer{}, g.cookies
 	for url, m := range g.issuers.Found() {
 		in.Issuers[url] = snapshot.Issuer{
 			KeysURL: m.KeysURL, AuthorizeURL: m.AuthorizeURL, TokenURL: m.TokenURL, EndSessionURL: m.EndSessionURL,

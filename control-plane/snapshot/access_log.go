@@ -6,26 +6,48 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // accessLogs write a JSON line for each request to Envoy's standard output: all of them at LOG_LEVEL info and below,
 // only failures of the server's side above. They cost Envoy a few microseconds and Go nothing. No header that may
 // hold a credential and no query is written.
+//
+// At a login Envoy writes the query, with its one-time code, into the details of what went wrong: those have a line
+// without.
 func accessLogs(in Input) []*accesslogv3.AccessLog {
+	fields := accessLogFields()
+	if !in.Config.Auth.Login() {
+		return []*accesslogv3.AccessLog{accessLog(in, fields, nil)}
+	}
+	atLogin := headerMatch(":path", &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: loginPaths}})
+	elsewhere := headerMatch(":path", atLogin.GetStringMatch())
+	elsewhere.InvertMatch, elsewhere.TreatMissingHeaderAsEmpty = true, true
+	plain := accessLogFields()
+	delete(plain.Fields, "details")
+	return []*accesslogv3.AccessLog{accessLog(in, fields, matches(elsewhere)), accessLog(in, plain, matches(atLogin))}
+}
+
+func accessLog(in Input, fields *structpb.Struct, only *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 	l := &accesslogv3.AccessLog{
 		Name: "envoy.access_loggers.stdout",
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&streamv3.StdoutAccessLog{
 			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-				Format:          &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: accessLogFields()},
+				Format:          &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: fields},
 				OmitEmptyValues: true,
 			}},
 		})},
+		Filter: only,
 	}
 	if in.Config.General.LogLevel > slog.LevelInfo {
-		l.Filter = compareStatus(accesslogv3.ComparisonFilter_GE, 500)
+		failures := compareStatus(accesslogv3.ComparisonFilter_GE, 500)
+		l.Filter = failures
+		if only != nil {
+			l.Filter = allOf(only, failures)
+		}
 	}
-	return []*accesslogv3.AccessLog{l}
+	return l
 }
 
 func accessLogFields() *structpb.Struct {

@@ -32,6 +32,10 @@ func TestEnvoyAccepts(t *testing.T) {
 		"every provider":  everyProvider(),
 		"restricted":      {"OPENAI_API_KEY=a", "ALLOWED_MODELS=openai/*", "DISALLOWED_MODELS=*-pro", "LOG_LEVEL=error"},
 		"keys and rights": {"OPENAI_API_KEY=a", "API_KEYS_FILE=" + keysPath, "ACCESS_FILE=" + rulesPath},
+		"a login": {
+			"AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://known.example/realm", "AUTH_OIDC_CLIENT_ID=x", "AUTH_OIDC_CLIENT_SECRET=y",
+			"AUTH_PUBLIC_URL=https://gateway.example", "LOG_LEVEL=error",
+		},
 		"issuers": {
 			"AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://known.example/realm", "AUTH_OIDC_ISSUERS=pending=https://pending.example",
 			"AUTH_OIDC_CLIENT_ID=x", "AUTH_OIDC_CA_PATH=" + certPath,

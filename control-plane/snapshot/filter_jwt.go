@@ -13,6 +13,7 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 const (
@@ -74,6 +75,9 @@ func jwtProvider(in Input, n int, issuer config.Issuer) *jwtv3.JwtProvider {
 	for _, prefix := range bearerPrefixes { // and from no query, which ends up in logs
 		p.FromHeaders = append(p.FromHeaders, &jwtv3.JwtHeader{Name: "authorization", ValuePrefix: prefix})
 	}
+	if auth.Login() && issuer.URL == auth.OIDCIssuer {
+		p.FromHeaders = append(p.FromHeaders, &jwtv3.JwtHeader{Name: catalog.SessionHeader})
+	}
 	found, ok := in.Issuers[issuer.URL]
 	if !ok {
 		// Keys that nobody has: tokens of this issuer are answered 503 until it has said where its own are.
@@ -106,7 +110,12 @@ func tokenReplies(c *config.Config) []*hcmv3.ResponseMapper {
 		m.HeadersToAdd = append(m.HeadersToAdd, header)
 		return m
 	}
-	return []*hcmv3.ResponseMapper{
+	var list []*hcmv3.ResponseMapper
+	if c.Auth.Login() {
+		list = append(list, reply(allOf(status(401), matches(headerRegex(":path", callbackPath+`(\?.*)?`))), apierror.Unauthorized,
+			"the login did not succeed, or took too long: open the page again"))
+	}
+	return append(list,
 		reply(tokenFailure(c, "Jwks remote fetch is failed"), apierror.Unavailable,
 			"the identity provider's keys are not there yet: try again in a moment"),
 		refused(tokenFailure(c, "Jwt is expired"), invalid, apierror.InvalidAPIKey, "the token has expired: get a new one"),
@@ -114,7 +123,7 @@ func tokenReplies(c *config.Config) []*hcmv3.ResponseMapper {
 		refused(tokenFailure(c, "Audiences in Jwt are not allowed"), invalid, apierror.InvalidAPIKey, "the token is not meant for this gateway: its audience is another"),
 		refused(tokenMissing(), challenge, apierror.Unauthorized, "this needs a token: send it as Authorization: Bearer"),
 		refused(anyTokenFailure(c), invalid, apierror.InvalidAPIKey, "the token is not accepted"),
-	}
+	)
 }
 
 // tokenMissing goes by the request: with several issuers, Envoy leaves no reason when there is no token.

@@ -11,6 +11,9 @@ import (
 func publicFilters(in Input) []*hcmv3.HttpFilter {
 	var list []*hcmv3.HttpFilter
 	if in.Config.Auth.Enabled {
+		if issuer, ok := login(in); ok {
+			list = append(list, loginFilter(in, issuer))
+		}
 		list = append(list, jwtFilter(in), identityFilter(in))
 	}
 	list = append(list, authzFilters(in)...)

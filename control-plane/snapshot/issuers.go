@@ -26,13 +26,21 @@ type Issuer struct {
 
 const issuerTimeout = 5 * time.Second
 
-// issuerClusters are the hosts that Envoy asks for keys, each once.
+// issuerClusters are the hosts that Envoy asks for keys and, at a login, for tokens, each once.
 func issuerClusters(in Input) []cachetypes.Resource {
 	if !in.Config.Auth.Enabled {
 		return nil
 	}
 	var out []cachetypes.Resource
 	hosts := map[string]*url.URL{}
+	add := func(address string) {
+		if u, err := url.Parse(address); err == nil {
+			hosts[issuerCluster(address)] = u
+		}
+	}
+	if found, ok := login(in); ok {
+		add(found.TokenURL)
+	}
 	for _, i := range in.Config.Auth.Issuers() {
 		found, ok := in.Issuers[i.URL]
 		if !ok {
@@ -41,9 +49,7 @@ func issuerClusters(in Input) []cachetypes.Resource {
 			}
 			continue
 		}
-		if u, err := url.Parse(found.KeysURL); err == nil {
-			hosts[issuerCluster(found.KeysURL)] = u
-		}
+		add(found.KeysURL)
 	}
 	for _, name := range slices.Sorted(maps.Keys(hosts)) {
 		out = append(out, issuerHostCluster(in, name, hosts[name]))

@@ -148,5 +148,5 @@ func setHeader(name, value string) *corev3.HeaderValueOption {
 }
 
 func internalHeaders() []string {
-	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader}
+	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader}
 }

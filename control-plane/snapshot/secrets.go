@@ -39,6 +39,7 @@ func secrets(in Input) []cachetypes.Resource {
 	if ca := in.Config.Auth.CA; in.Config.Auth.Enabled && ca != "" {
 		out = append(out, authoritiesSecret(issuerRootsSecret, inline(ca)))
 	}
+	out = append(out, loginSecrets(in)...)
 	if t := in.Config.Server.TLS; t.Enabled() {
 		out = append(out, &tlsv3.Secret{
 			Name: serverCertSecret,

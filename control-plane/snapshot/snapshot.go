@@ -36,6 +36,8 @@ type Input struct {
 	WasmPath string
 	// Issuers are those that have answered, by their URLs.
 	Issuers map[string]Issuer
+	// CookieSecret seals the cookies of the browser login unless the configuration has a secret for them.
+	CookieSecret config.Secret
 }
 
 // Build makes the snapshot. Its error lists every resource that Envoy's own validation rules refuse: a defect of this

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -48,6 +49,7 @@ type issuer struct {
 	keys   []signingKey // the first one signs, all are published
 	server *httptest.Server
 	store  *opStorage
+	client *webClient
 	made   []string // every token that was made, for those who look for leaks
 }
 
@@ -73,8 +75,7 @@ func newIssuerDown(t harness.T, ca *harness.CA) *issuer {
 		scheme = "https"
 	}
 	i := &issuer{url: scheme + "://127.0.0.1:" + harness.FreePort(t), ca: ca, keys: []signingKey{newRSAKey(t, "first")}}
-	web := storage.WebClient(audience, clientSecret)
-	i.store = &opStorage{Storage: storage.NewStorageWithClients(storage.NewUserStore(i.url), map[string]*storage.Client{audience: web}), issuer: i}
+	i.allow("https://nowhere.example")
 	return i
 }
 
@@ -140,6 +141,34 @@ func (i *issuer) rotate(keys ...signingKey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keys = keys
+}
+
+// allow makes a gateway one to which browsers may be sent back.
+func (i *issuer) allow(gateway string) {
+	web := &webClient{storage.WebClient(audience, clientSecret, gateway+"/oauth2/callback"), gateway + "/"}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.client = web
+	if i.store == nil {
+		i.store = &opStorage{Storage: storage.NewStorageWithClients(storage.NewUserStore(i.url), map[string]*storage.Client{audience: web.Client}), issuer: i}
+	}
+}
+
+// webClient is the example's, with an address to go to after logging out.
+type webClient struct {
+	*storage.Client
+	home string
+}
+
+func (c *webClient) PostLogoutRedirectURIs() []string { return []string{c.home} }
+
+func (s *opStorage) GetClientByClientID(_ context.Context, id string) (op.Client, error) {
+	s.issuer.mu.Lock()
+	defer s.issuer.mu.Unlock()
+	if id != audience {
+		return nil, errors.New("no such client")
+	}
+	return s.issuer.client, nil
 }
 
 func (i *issuer) published() []signingKey {

@@ -13,10 +13,18 @@ import (
 
 // A gateway of its own, at the level that prints most, so that all that it ever said can be searched.
 func TestTokensAreSeenByNobody(t *testing.T) {
-	w, env := ownWorld(t, nil, "LOG_LEVEL", "debug", "AUTH_OIDC_CLIENT_SECRET", clientSecret)
+	w, _ := ownWorld(t, nil)
+	env := w.loginEnv(t).With("LOG_LEVEL", "debug", "AUTH_OIDC_SCOPES", "openid,offline_access", "AUTH_COOKIE_SECRET", "SECRETMARKER-cookie-0123456789abcdef")
 	w.issuer.start(t)
 	w.Gateway = harness.Start(t, env)
+	w.issuer.allow(w.URL)
 	var said strings.Builder
+	b := newBrowser(t)
+	_, page := b.logIn(w, "/v1/models")
+	require.Equal(t, http.StatusOK, page.Status)
+	for _, path := range []string{"/proxy/own/v1/session", "/v1/models", "/nothing", "/oauth2/callback?code=x&state=y"} {
+		said.WriteString(b.ask(http.MethodGet, w.URL+path, nil).String())
+	}
 	good := w.issuer.token(t)
 	bad := w.issuer.token(t, set("exp", 1))
 	for _, token := range []string{good, bad, w.issuer.token(t, without("sub")), cutSignature(good), good + "x"} {
@@ -55,5 +63,12 @@ func TestTokensAreSeenByNobody(t *testing.T) {
 			assert.NotContains(t, said.String(), secret[:min(len(secret), 60)])
 		}
 	}
+	for _, c := range b.host(w) {
+		if !strings.Contains(c.Name, "expires") { // a time
+			assert.NotContains(t, said.String(), c.Value, c.Name)
+		}
+	}
+	assert.NotRegexp(t, `eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.`, said.String(), "a token that the issuer made")
 	assert.NotContains(t, said.String(), "SECRETMARKER")
+	assert.Contains(t, w.Stdout.String(), "/"+userID+`"`, "the access log has the caller")
 }

@@ -25,7 +25,11 @@ type Auth struct {
 	CAPath        string
 	CA            string // what is in CAPath: PEM certificates
 
-	ClientSecret Secret // only the browser login needs it
+	// The browser login, at OIDCIssuer.
+	ClientSecret Secret
+	Scopes       []string
+	CookieSecret Secret // "" for one that the gateway makes up
+	PublicURL    string // under which browsers reach the gateway, without a slash at its end; "" takes it from requests
 }
 
 // Issuer is one OpenID Connect issuer.
@@ -48,6 +52,9 @@ func (a Auth) Issuers() []Issuer {
 	return append([]Issuer{first}, slices.DeleteFunc(slices.Clone(a.OIDCIssuers), func(i Issuer) bool { return i.URL == a.OIDCIssuer })...)
 }
 
+// Login says whether browsers are sent to the issuer.
+func (a Auth) Login() bool { return a.Enabled && a.ClientSecret != "" }
+
 // Audiences are those of which a token must have one.
 func (a Auth) Audiences() []string {
 	out := slices.Clone(a.OIDCAudiences)
@@ -69,7 +76,13 @@ func authRows() []variable {
 		row("AUTH_OIDC_CLIENT_ID", "", text, func(c *Config) *string { return &c.Auth.OIDCClientID },
 			"Client at the issuer: an audience that tokens may have, and the client of the browser login."),
 		row("AUTH_OIDC_CLIENT_SECRET", "", secret, func(c *Config) *Secret { return &c.Auth.ClientSecret },
-			"Secret of the client, for the browser login only."),
+			"Secret of the client. When set, browsers that open a page without a token are sent to `AUTH_OIDC_ISSUER` to log in."),
+		row("AUTH_OIDC_SCOPES", "openid,profile,email", list, func(c *Config) *[]string { return &c.Auth.Scopes },
+			"Scopes that the browser login asks for; `openid` must be among them. With `offline_access` a login lasts as long as the issuer lets it."),
+		row("AUTH_COOKIE_SECRET", "", secret, func(c *Config) *Secret { return &c.Auth.CookieSecret },
+			"At least 32 characters that the login's cookies are sealed with, the same in every replica; unset: made up at the start, so that a restart or another replica asks for a new login."),
+		row("AUTH_PUBLIC_URL", "", endpoint, func(c *Config) *string { return &c.Auth.PublicURL },
+			"Scheme, host and port under which browsers reach the gateway; unset: as the request says. The issuer must know its `/oauth2/callback` as a redirect URI."),
 		row("AUTH_OIDC_AUDIENCES", "", list, func(c *Config) *[]string { return &c.Auth.OIDCAudiences },
 			"Further audiences; a token must have one of all. This or the client ID is needed when auth is enabled."),
 		row("AUTH_OIDC_USER_CLAIM", "sub", text, func(c *Config) *string { return &c.Auth.UserClaim },
@@ -148,11 +161,46 @@ func (l *loader) checkAuth() {
 	if len(a.Audiences()) == 0 && missing("AUTH_OIDC_CLIENT_ID", "AUTH_OIDC_AUDIENCES") {
 		l.add("AUTH_OIDC_CLIENT_ID", "", "a value, since AUTH_ENABLED is true (or AUTH_OIDC_AUDIENCES)")
 	}
+	l.checkLogin()
 	for _, i := range a.Issuers() {
 		if u, err := url.Parse(i.URL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
 			l.warn("AUTH_OIDC_ISSUER", "has an issuer without https: whoever is on the way to "+i.Name+" can make tokens")
 		}
 	}
+}
+
+func (l *loader) checkLogin() {
+	a := l.cfg.Auth
+	if !a.Login() {
+		return
+	}
+	need := func(variable, value string) {
+		if value == "" && l.get(variable) == "" {
+			l.add(variable, "", "a value, since AUTH_OIDC_CLIENT_SECRET is set")
+		}
+	}
+	need("AUTH_OIDC_ISSUER", a.OIDCIssuer)
+	need("AUTH_OIDC_CLIENT_ID", a.OIDCClientID)
+	if !slices.Contains(a.Scopes, "openid") {
+		l.add("AUTH_OIDC_SCOPES", shown(l.get("AUTH_OIDC_SCOPES")), "a list with openid in it")
+	}
+	if n := len(a.CookieSecret); n > 0 && n < 32 {
+		l.add("AUTH_COOKIE_SECRET", mask, "at least 32 characters")
+	}
+	if u, err := url.Parse(a.PublicURL); err == nil && u.Path != "" {
+		l.add("AUTH_PUBLIC_URL", shownURL(a.PublicURL), "a URL without a path")
+	}
+	if strings.HasPrefix(a.PublicURL, "http:") && !isLoopback(a.publicHost()) {
+		l.add("AUTH_PUBLIC_URL", shownURL(a.PublicURL), "an https:// URL: browsers do not keep the login's cookies otherwise")
+	}
+}
+
+func (a Auth) publicHost() string {
+	u, err := url.Parse(a.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // checkIssuerNames refuses two issuers that would give their users the same names.

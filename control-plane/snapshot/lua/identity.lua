@@ -67,6 +67,7 @@ local function identify(request, settings)
   end
   local headers = request:headers()
   headers:remove("authorization")
+  headers:remove("cookie")
   headers:replace(settings:get("caller_header"), "oidc:" .. issuer .. "/" .. user)
   local groups = list(claim(claims, settings:get("groups_claim")))
   if groups ~= nil then
