@@ -43,6 +43,9 @@ func NewServer(p Policy, log *slog.Logger) *Server {
 // Update swaps the policy. A request that was let in before stays in.
 func (s *Server) Update(p Policy) { s.policy.Store(&p) }
 
+// Policy is the current one.
+func (s *Server) Policy() Policy { return *s.policy.Load() }
+
 // Register adds the service to a gRPC server.
 func (s *Server) Register(g *grpc.Server) { authv3.RegisterAuthorizationServer(g, s) }
 

@@ -130,19 +130,20 @@ func (x *exchange) finish() (replies, bool) {
 	return forward(set, plan.Body, x.trailers), true
 }
 
-// finishProxy lets a proxied request pass as it came, when the allow-list lets it.
+// finishProxy lets a proxied request pass as it came, when the allow-list and the caller's rights let it; only the length
+// of its answer may be limited.
 func (x *exchange) finishProxy() replies {
-	refusal := x.dir.CheckProxy(providers.ProxyRequest{
-		Provider: x.target.Proxy, ContentType: x.kind, ContentEncoding: x.encoding, Body: x.body,
+	body, refusal := x.dir.CheckProxyFor(x.caller, providers.ProxyRequest{
+		Provider: x.target.Proxy, Path: x.path, ContentType: x.kind, ContentEncoding: x.encoding, Body: x.body,
 	})
 	if refusal != nil {
 		return refuse(refusal)
 	}
 	set := []*corev3.HeaderValueOption{header(catalog.CheckedHeader, "true")}
-	if len(x.body) > 0 {
-		set = append(set, header("content-length", strconv.Itoa(len(x.body))))
+	if len(body) > 0 {
+		set = append(set, header("content-length", strconv.Itoa(len(body))))
 	}
-	return forward(set, x.body, x.trailers)
+	return forward(set, body, x.trailers)
 }
 
 func (x *exchange) tooLarge() *apierror.Error {

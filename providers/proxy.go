@@ -19,36 +19,61 @@ import (
 // ProxyRequest is a request under /proxy/{provider}/ whose body has arrived whole.
 type ProxyRequest struct {
 	Provider        string // from the path
+	Path            string // :path
 	ContentType     string
 	ContentEncoding string
 	Body            []byte
 }
 
-// CheckProxy holds the allow-list over a proxied request: nil when it may pass, unchanged. A body that could name a
-// model but cannot be read the way the provider will read it is refused, since it could smuggle one past the list.
+// CheckProxy holds the allow-list over a proxied request of nobody in particular: nil when it may pass, unchanged.
 func (d *Directory) CheckProxy(r ProxyRequest) *apierror.Error {
-	if d.filter.Empty() || len(r.Body) == 0 {
-		return nil
+	_, refusal := d.CheckProxyFor(Caller{}, r)
+	return refusal
+}
+
+// CheckProxyFor holds the allow-list and a caller's rights over a proxied request, and gives the body that may pass: its
+// own, unless the length of answers had to be limited. A body that could name a model but cannot be read the way the
+// provider will read it is refused, since it could smuggle one past the list.
+func (d *Directory) CheckProxyFor(c Caller, r ProxyRequest) ([]byte, *apierror.Error) {
+	r.Provider = strings.ToLower(r.Provider)
+	rights := d.rightsOf(c)
+	limits := rights != nil && (rights.RestrictsModels() || rights.MaxTokens() > 0)
+	if rights != nil && !rights.AllowsProvider(r.Provider) {
+		return nil, apierror.Field(apierror.PermissionDenied, "provider", "you may not use provider %s", clip(r.Provider))
 	}
-	if e := strings.TrimSpace(r.ContentEncoding); e != "" && !strings.EqualFold(e, "identity") {
-		return apierror.New(apierror.InvalidRequest,
+	if d.filter.Empty() && !limits {
+		return r.Body, nil
+	}
+	if e := strings.TrimSpace(r.ContentEncoding); len(r.Body) > 0 && e != "" && !strings.EqualFold(e, "identity") {
+		return nil, apierror.New(apierror.InvalidRequest,
 			"this gateway restricts models, so it must read the body: send it without content-encoding")
 	}
 	models, refusal := namedModels(r)
 	if refusal != nil {
-		return refusal
+		return nil, refusal
 	}
-	provider := strings.ToLower(r.Provider)
 	for _, m := range models {
-		if !d.filter.Allows(provider, m) {
-			return notAllowed(provider, m)
+		if !d.filter.Allows(r.Provider, m) {
+			return nil, notAllowed(r.Provider, m)
 		}
 	}
-	return nil
+	if !limits {
+		return r.Body, nil
+	}
+	return heldProxy(r, models, rights)
 }
 
-// namedModels gives every model that a body of one of the usual kinds names.
+// namedModels gives every model that the path names, or a body of one of the usual kinds.
 func namedModels(r ProxyRequest) ([]string, *apierror.Error) {
+	inPath, refusal := pathModels(r.Path)
+	if refusal != nil || len(r.Body) == 0 {
+		return inPath, refusal
+	}
+	inBody, refusal := bodyModels(r)
+	return append(inPath, inBody...), refusal
+}
+
+func bodyModels(r ProxyRequest) ([]string, *apierror.Error) {
 	kind, params, err := mime.ParseMediaType(r.ContentType)
 	switch {
 	case err != nil && r.ContentType != "" && !errors.Is(err, mime.ErrInvalidMediaParameter):

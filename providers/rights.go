@@ -16,6 +16,7 @@ type Caller struct{ Name, Groups string }
 
 // Rights are what a caller may do with models.
 type Rights interface {
+	AllowsProvider(id string) bool
 	AllowsModel(provider, model string) bool
 	RestrictsModels() bool
 	MaxTokens() int64 // of one answer; 0 is no limit

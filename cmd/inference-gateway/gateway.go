@@ -185,7 +185,7 @@ func directory(c *config.Config) *providers.Directory {
 	if !c.Access.Restricts() {
 		return d
 	}
-	return d.WithRights(func(caller providers.Caller) providers.Rights { return rightsOf(c, caller) })
+	return d.WithRights(func(caller providers.Caller) providers.Rights { return rightsOf(c, caller.Name, caller.Groups) })
 }
 
 func filter(c *config.Config) catalog.ModelFilter {
@@ -195,7 +195,10 @@ func filter(c *config.Config) catalog.ModelFilter {
 // apiState is the configuration as the API sees it.
 func (g *gateway) apiState(c *config.Config) api.State {
 	s := api.State{Filter: filter(c)}
-	s.Tools, s.Agents = g.lane.current.Load().tools.pages(c)
+	s.Tools, s.Agents = g.lane.current.Load().tools.pages(g, c)
+	if c.Access.Restricts() {
+		s.Rights = func(caller api.Caller) api.Rights { return rightsOf(c, caller.Name, caller.Groups) }
+	}
 	for _, p := range c.Providers {
 		key := sha256.Sum256([]byte(p.Key.Reveal()))
 		s.Providers = append(s.Providers, api.Provider{

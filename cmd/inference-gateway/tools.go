@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/loop"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
@@ -112,6 +111,7 @@ func (t *toolset) handler(g *gateway, c *config.Config) *loop.Handler {
 	o := loop.Options{
 		Transport: g.loopback,
 		Directory: g.extproc.Directory,
+		MayUse:    g.mayUse,
 		Log:       g.log,
 		Session:   tools.Options{MaxIterations: c.MCP.MaxIterations, Selector: c.MCP.ToolMode == "selector"},
 		// A manager bounds its own calls; this is for one that does not come back.
@@ -125,32 +125,6 @@ func (t *toolset) handler(g *gateway, c *config.Config) *loop.Handler {
 		o.A2A = t.a2a
 	}
 	return loop.New(o)
-}
-
-// pages are the API's view of the tools, where they are exposed.
-func (t *toolset) pages(c *config.Config) (toolPages, agentPages http.Handler) {
-	if t.mcp != nil && c.MCP.Expose {
-		toolPages = api.ToolPages(func() any { return t.mcp.ToolList() }, func() any { return t.mcp.Servers() })
-	}
-	if t.a2a != nil && c.A2A.Expose {
-		agentPages = api.AgentPages(
-			func() any { return agentList{Object: "list", Data: t.a2a.Agents()} },
-			func(id string) (any, bool) {
-				s, ok := t.a2a.Agent(id)
-				return s.Card, ok && len(s.Card) > 0
-			},
-			func(id string) (any, bool) {
-				s, ok := t.a2a.Agent(id)
-				s.Card = nil // that is the agent's own page
-				return s, ok
-			})
-	}
-	return toolPages, agentPages
-}
-
-type agentList struct {
-	Object string       `json:"object"`
-	Data   []a2a.Status `json:"data"`
 }
 
 // sameTools says whether a reload leaves the tools as they are.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ const unavailableHeader = "X-Unavailable-Providers"
 // listModels answers GET /v1/models[?provider=].
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 	now := s.current.Load()
+	view := now.view(r)
 	asked := now.shelves
 	name := r.URL.Query().Get("provider")
 	if name != "" {
@@ -25,6 +27,11 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 		asked = map[string]*shelf{sh.provider.ID: sh}
 	}
 
+	// A provider that the caller may not use is not even asked.
+	if view.rights != nil {
+		asked = maps.Clone(asked)
+		maps.DeleteFunc(asked, func(id string, _ *shelf) bool { return !view.allowsProvider(id) })
+	}
 	stocks := s.take(r.Context(), asked)
 	var models []model
 	var unavailable []string
@@ -37,7 +44,7 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for _, m := range st.models {
-			if now.allows(id, m.name) {
+			if view.allows(id, m.name) {
 				models = append(models, m)
 			}
 		}
@@ -91,10 +98,15 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
 		refusal.Write(w)
 		return
 	}
+	view := now.view(r)
+	if !view.allowsProvider(sh.provider.ID) {
+		modelNotFound(id, "").Write(w)
+		return
+	}
 	st := s.take(r.Context(), map[string]*shelf{sh.provider.ID: sh})[sh.provider.ID]
 	i := slices.IndexFunc(st.models, func(m model) bool { return m.name == name })
 	switch {
-	case i >= 0 && now.allows(sh.provider.ID, name):
+	case i >= 0 && view.allows(sh.provider.ID, name):
 		if st.failure != nil {
 			w.Header().Set(unavailableHeader, sh.provider.ID)
 		}

@@ -25,10 +25,25 @@ type Filter interface {
 	Allows(provider, model string) bool
 }
 
+// Caller is who asks: the values of the headers that Envoy's filters have written.
+type Caller struct{ Name, Groups string }
+
+func callerOf(r *http.Request) Caller {
+	return Caller{Name: r.Header.Get(catalog.CallerHeader), Groups: r.Header.Get(catalog.GroupsHeader)}
+}
+
+// Rights are what one caller may see.
+type Rights interface {
+	AllowsProvider(id string) bool
+	AllowsModel(provider, model string) bool
+}
+
 // State is what a reload of the configuration replaces as a whole. It must not change once handed over.
 type State struct {
 	Providers []Provider
 	Filter    Filter // nil shows everything
+	// Rights gives what a caller may see, from the headers that Envoy's filters have written; nil shows everything.
+	Rights func(Caller) Rights
 	// Tools and Agents answer /v1/mcp/… and /v1/a2a/…; nil says that they are not exposed.
 	Tools  http.Handler
 	Agents http.Handler
@@ -60,8 +75,24 @@ func (s *Server) Update(state State) {
 	s.current.Store(next)
 }
 
-func (c *current) allows(provider, model string) bool {
-	return c.Filter == nil || c.Filter.Allows(provider, model)
+// view is what one request may see.
+type view struct {
+	filter Filter
+	rights Rights
+}
+
+func (c *current) view(r *http.Request) view {
+	v := view{filter: c.Filter}
+	if c.Rights != nil {
+		v.rights = c.Rights(callerOf(r))
+	}
+	return v
+}
+
+func (v view) allowsProvider(id string) bool { return v.rights == nil || v.rights.AllowsProvider(id) }
+
+func (v view) allows(provider, model string) bool {
+	return (v.filter == nil || v.filter.Allows(provider, model)) && (v.rights == nil || v.rights.AllowsModel(provider, model))
 }
 
 // shelf finds the shelf of a provider named in any case, or says why there is none.

@@ -8,18 +8,18 @@ import (
 )
 
 // ToolPages serves /v1/mcp/tools and /v1/mcp/servers. What the functions give is encoded as JSON.
-func ToolPages(tools, servers func() any) http.Handler {
+func ToolPages(tools, servers func(Caller) any) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/mcp/tools", func(w http.ResponseWriter, _ *http.Request) { writePage(w, tools()) })
-	mux.HandleFunc("GET /v1/mcp/servers", func(w http.ResponseWriter, _ *http.Request) { writePage(w, servers()) })
+	mux.HandleFunc("GET /v1/mcp/tools", func(w http.ResponseWriter, r *http.Request) { writePage(w, tools(callerOf(r))) })
+	mux.HandleFunc("GET /v1/mcp/servers", func(w http.ResponseWriter, r *http.Request) { writePage(w, servers(callerOf(r))) })
 	return mux
 }
 
 // AgentPages serves /v1/a2a/agents, /v1/a2a/agents/{id} (the agent's card) and /v1/a2a/agents/{id}/status.
-func AgentPages(list func() any, card, status func(id string) (any, bool)) http.Handler {
-	one := func(find func(string) (any, bool)) http.HandlerFunc {
+func AgentPages(list func(Caller) any, card, status func(c Caller, id string) (any, bool)) http.Handler {
+	one := func(find func(Caller, string) (any, bool)) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			found, ok := find(r.PathValue("id"))
+			found, ok := find(callerOf(r), r.PathValue("id"))
 			if !ok {
 				apierror.New(apierror.NotFound, "there is no such agent: GET /v1/a2a/agents lists them").Write(w)
 				return
@@ -28,7 +28,7 @@ func AgentPages(list func() any, card, status func(id string) (any, bool)) http.
 		}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/a2a/agents", func(w http.ResponseWriter, _ *http.Request) { writePage(w, list()) })
+	mux.HandleFunc("GET /v1/a2a/agents", func(w http.ResponseWriter, r *http.Request) { writePage(w, list(callerOf(r))) })
 	mux.HandleFunc("GET /v1/a2a/agents/{id}", one(card))
 	mux.HandleFunc("GET /v1/a2a/agents/{id}/status", one(status))
 	return mux

@@ -32,6 +32,18 @@ func (h *Handler) catalogue(header http.Header) tools.Catalogue {
 	return j.both
 }
 
+// offered is the tools that a request may use and its caller too.
+func (h *Handler) offered(header http.Header) tools.Catalogue {
+	all := h.catalogue(header)
+	if h.opts.MayUse == nil {
+		return all
+	}
+	if may := h.opts.MayUse(caller(header)); may != nil {
+		return tools.Only(all, may)
+	}
+	return all
+}
+
 // bypassed reads a bypass header: any value but nothing and false.
 func bypassed(header http.Header, name string) bool {
 	v := header.Get(name)

@@ -25,7 +25,9 @@ type Options struct {
 	Transport http.RoundTripper
 	Directory func() *providers.Directory
 	MCP, A2A  Source // nil when not configured
-	Log       *slog.Logger
+	// MayUse gives what holds a caller's tools to its rights; nil, or giving nil, restricts nothing.
+	MayUse func(providers.Caller) func(tools.Tool) bool
+	Log    *slog.Logger
 
 	Session     tools.Options
 	CallTimeout time.Duration // of one tool call
@@ -78,7 +80,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m := &model{transport: h.opts.Transport, provider: plan.Provider, path: target.Path}
-	session, ok := tools.Open(plan.Body, h.catalogue(r.Header), h.opts.Session)
+	session, ok := tools.Open(plan.Body, h.offered(r.Header), h.opts.Session)
 	if !ok {
 		h.direct.ServeHTTP(w, m.request(r.Context(), plan.Body, r.Header.Clone()))
 		return

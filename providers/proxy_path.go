@@ -1,0 +1,96 @@
+package providers
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+// proxiedPath gives the provider's own path of a :path under /proxy/{provider}/, unescaped, as the provider will read it.
+func proxiedPath(path string) (string, *apierror.Error) {
+	path, _, _ = strings.Cut(path, "?")
+	parts := strings.SplitN(path, "/", 4) // "", proxy, the provider, the rest
+	if len(parts) < 4 {
+		return "/", nil
+	}
+	rest, err := url.PathUnescape(parts[3])
+	if err != nil {
+		return "", apierror.New(apierror.InvalidRequest, "the path has an escape that cannot be read")
+	}
+	return "/" + rest, nil
+}
+
+// pathModels gives the model that some APIs have in the path: /run/{model} (Cloudflare), /models/{model}:{verb} (Google),
+// /deployments/{model}/ (Azure) and /engines/{model}/ (OpenAI's first).
+func pathModels(path string) ([]string, *apierror.Error) {
+	path, refusal := proxiedPath(path)
+	if refusal != nil {
+		return nil, refusal
+	}
+	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	for i, s := range segments[:len(segments)-1] {
+		rest := segments[i+1:]
+		switch s {
+		case "run":
+			return []string{strings.Join(rest, "/")}, nil
+		case "models":
+			model, _, _ := strings.Cut(strings.Join(rest, "/"), ":")
+			return []string{model}, nil
+		case "deployments", "engines":
+			return rest[:1], nil
+		}
+	}
+	return nil, nil
+}
+
+// wordless are the endpoints whose answers have no length in tokens that somebody could ask for.
+var wordless = []string{
+	"/embeddings", "/moderations", "/rerank", "/tokenize", "/files", "/images/generations", "/images/edits", "/images/variations",
+	"/audio/speech", "/audio/transcriptions", "/audio/translations",
+}
+
+// heldProxy holds a caller's rights over a proxied request. Where they cannot be held, it may not pass.
+func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierror.Error) {
+	for _, m := range models {
+		if !rights.AllowsModel(r.Provider, m) {
+			return nil, notYours(r.Provider, m)
+		}
+	}
+	path, refusal := proxiedPath(r.Path)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if strings.HasSuffix(path, "/batches") {
+		return nil, apierror.New(apierror.PermissionDenied, "you may not start a batch: your models or the length of your answers are restricted, and what a batch holds cannot be checked")
+	}
+	most := rights.MaxTokens()
+	if most == 0 || len(r.Body) == 0 || hasSuffix(path, wordless) {
+		return r.Body, nil
+	}
+	for _, e := range catalog.Endpoints() {
+		if strings.HasSuffix(path, "/"+string(e)) && len(lengthFields[e]) > 0 {
+			return cappedBody(r, e, most)
+		}
+	}
+	return nil, apierror.New(apierror.PermissionDenied, "you may not use this path: the length of your answers is limited, and cannot be limited here")
+}
+
+func cappedBody(r ProxyRequest, e catalog.Endpoint, most int64) ([]byte, *apierror.Error) {
+	doc, err := jsonedit.Parse(r.Body)
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	edits, refusal := capTokens(doc, e, r.Provider, most)
+	if refusal != nil || len(edits) == 0 {
+		return r.Body, refusal
+	}
+	return doc.Apply(nil, edits...), nil
+}
+
+func hasSuffix(path string, list []string) bool {
+	return slices.ContainsFunc(list, func(suffix string) bool { return strings.HasSuffix(path, suffix) })
+}
