@@ -61,6 +61,9 @@ func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierro
 		}
 	}
 	path, refusal := proxiedPath(r.Path)
+	if doc, err := jsonedit.Parse(r.Body); refusal == nil && err == nil && rights.RestrictsModels() {
+		refusal = furtherModels(doc)
+	}
 	if refusal != nil {
 		return nil, refusal
 	}

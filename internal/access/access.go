@@ -40,7 +40,7 @@ func (k Key) Caller() string { return KeyCaller + k.ID }
 // goroutines and is changed by none.
 type Table struct {
 	keys     []Key
-	digests  []digest // of keys, by the same index
+	digests  []words // of keys, by the same index
 	byCaller map[string]*grant
 	everyone *grant
 	groups   map[string]*grant

@@ -64,7 +64,7 @@ func (t *Table) readKeys(s *Source) Problems {
 				r.problem(n, field+".sha256", "the hash of a key that does not stand here already")
 			}
 			ids[k.ID], hashes[d] = true, true
-			t.keys, t.digests = append(t.keys, k), append(t.digests, d)
+			t.keys, t.digests = append(t.keys, k), append(t.digests, wordsOf(d))
 			if k.own != nil {
 				t.byCaller[k.Caller()] = k.own
 				t.note(k.own)

@@ -116,6 +116,9 @@ func join(field, name string) string {
 // printable shortens a name of the file for a message.
 func printable(name string) string {
 	const most = 64
+	if strings.HasPrefix(name, CredentialPrefix) { // a key in the wrong place
+		return CredentialPrefix + "…"
+	}
 	if len(name) > most {
 		name = strings.ToValidUTF8(name[:most], "") + "…"
 	}
