@@ -231,8 +231,7 @@ func (r *reader) grantFields(g *grant) fields {
 			known := fields{}
 			for k, l := range listsOf() {
 				known[l.name] = func(n *yaml.Node, field string) {
-					entries := r.texts(n, field, l.form, l.valid)
-					to[k] = &names{filter: catalog.NewModelFilter(entries, nil), empty: len(entries) == 0}
+					to[k] = newNames(r.texts(n, field, l.form, l.valid))
 				}
 			}
 			r.object(n, field, known)

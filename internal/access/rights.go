@@ -1,6 +1,11 @@
 package access
 
-import "github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+import (
+	"slices"
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
 
 // kind is what a list of a rule is about.
 type kind int
@@ -23,13 +28,35 @@ type grant struct {
 	maxTokens   int64         // 0: it does not speak of it
 }
 
-// names is one list. An empty list holds nothing.
-type names struct {
-	filter catalog.ModelFilter
-	empty  bool
+// names is one list, in lower case. An entry with a slash is an owner and a name: a provider and its model, a server and
+// its tool. One without is a name, whoever has it. (In ALLOWED_MODELS an entry with a slash may also be a model's whole
+// name; a right to openai/* must not be one to another provider's model that is called openai/o3.)
+type names struct{ whole, bare []catalog.Pattern }
+
+func newNames(entries []string) *names {
+	n := &names{}
+	for _, e := range entries {
+		p := catalog.NewPattern(strings.ToLower(e))
+		if strings.Contains(e, "/") {
+			n.whole = append(n.whole, p)
+		} else {
+			n.bare = append(n.bare, p)
+		}
+	}
+	return n
 }
 
-func (n *names) has(owner, name string) bool { return !n.empty && n.filter.Allows(owner, name) }
+func (n *names) has(owner, name string) bool {
+	name = strings.ToLower(name)
+	if slices.ContainsFunc(n.bare, func(p catalog.Pattern) bool { return p.Match(name) }) {
+		return true
+	}
+	if len(n.whole) == 0 {
+		return false
+	}
+	whole := strings.ToLower(owner) + "/" + name
+	return slices.ContainsFunc(n.whole, func(p catalog.Pattern) bool { return p.Match(whole) })
+}
 
 // Rights are what one caller may do. The zero Rights allow everything.
 //
