@@ -41,9 +41,9 @@ func TestDecide(t *testing.T) {
 		want   string // the caller and its groups, or the kind of the refusal and a part of its message
 		says   string
 	}{
-		{"a key", keys, bearer("Bearer secret-good"), "key:good [developers,b c]", ""},
-		{"in the other header", keys, question{apiKeys: []string{"secret-good"}}, "key:good [developers,b c]", ""},
-		{"in both", keys, question{authorization: []string{"bearer secret-good"}, apiKeys: []string{" secret-good "}}, "key:good [developers,b c]", ""},
+		{"a key", keys, bearer("Bearer secret-good"), "key:good [developers,b%20c]", ""},
+		{"in the other header", keys, question{apiKeys: []string{"secret-good"}}, "key:good [developers,b%20c]", ""},
+		{"in both", keys, question{authorization: []string{"bearer secret-good"}, apiKeys: []string{" secret-good "}}, "key:good [developers,b%20c]", ""},
 		{"nothing", keys, question{}, "invalid_api_key", "did not provide"},
 		{"empty headers", keys, question{authorization: []string{"", "Bearer", "Bearer "}, apiKeys: []string{""}}, "invalid_api_key", "did not provide"},
 		{"an unknown key", keys, bearer("Bearer secret-goo"), "invalid_api_key", "incorrect"},
@@ -59,7 +59,7 @@ func TestDecide(t *testing.T) {
 		{"a token", keys, question{caller: token, groups: "developers"}, token + " [developers]", ""},
 		{"a token and a key", keys, question{caller: token, apiKeys: []string{"secret-good"}}, "invalid_api_key", "two different"},
 		{"a certificate", keys, question{caller: cert}, cert + " []", ""},
-		{"a certificate and a key", keys, question{caller: cert, groups: "of-the-certificate", apiKeys: []string{"secret-good"}}, "key:good [developers,b c]", ""},
+		{"a certificate and a key", keys, question{caller: cert, groups: "of-the-certificate", apiKeys: []string{"secret-good"}}, "key:good [developers,b%20c]", ""},
 		{"a certificate and a bad key", keys, question{caller: cert, apiKeys: []string{"x"}}, "invalid_api_key", "incorrect"},
 		{"claims", keys, question{caller: token, groups: "a", claims: map[string]any{"department": "research"}}, token + " [a,researchers,nowhere]", ""},
 		{"a group that is two", keys, question{caller: token, groups: "a", claims: map[string]any{"department": "sales"}}, token + " [a]", ""},
@@ -77,7 +77,7 @@ func TestDecide(t *testing.T) {
 		{"in another spelling", keys, question{path: "/PROXY/Two/x", apiKeys: []string{"secret-narrow"}}, "permission_denied", "provider two"},
 		{"without a path", keys, question{path: "/proxy/two?x=/one/", apiKeys: []string{"secret-narrow"}}, "permission_denied", "provider two"},
 		{"by a claim", keys, question{path: "/proxy/one/x", caller: token, claims: map[string]any{"department": []any{"research"}}}, "permission_denied", "provider one"},
-		{"a WebSocket", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-good"}}, "key:good [developers,b c]", ""},
+		{"a WebSocket", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-good"}}, "key:good [developers,b%20c]", ""},
 		{"a WebSocket with few models", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-narrow"}}, "permission_denied", "WebSocket"},
 		{"a WebSocket with short answers", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-short"}}, "permission_denied", "WebSocket"},
 		{"chat of few models is for others to decide", keys, question{path: "/v1/chat/completions", apiKeys: []string{"secret-narrow"}}, "key:narrow []", ""},

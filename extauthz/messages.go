@@ -11,8 +11,11 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-// jwtNamespace is where Envoy's jwt_authn filter puts the payload of a token that it has verified.
-const jwtNamespace = "envoy.filters.http.jwt_authn"
+// Where Envoy's jwt_authn filter puts the payload of a token that it has verified, as control-plane/snapshot tells it.
+const (
+	jwtNamespace = "envoy.filters.http.jwt_authn"
+	claimsKey    = "claims"
+)
 
 // read takes from Envoy's message what a decision needs.
 func read(r *authv3.CheckRequest, claims bool) question {
@@ -39,15 +42,9 @@ func read(r *authv3.CheckRequest, claims bool) question {
 	return q
 }
 
-// payload gives the claims of a verified token. The filter keeps them under a name of its configuration, next to
-// nothing else.
+// payload gives the claims of a verified token.
 func payload(namespace *structpb.Struct) map[string]any {
-	for _, v := range namespace.GetFields() {
-		if s := v.GetStructValue(); s != nil {
-			return s.AsMap()
-		}
-	}
-	return nil
+	return namespace.GetFields()[claimsKey].GetStructValue().AsMap()
 }
 
 // allowed lets a request in under its caller's name, without its credential.

@@ -27,7 +27,7 @@ func request(t testing.TB, path string, claims map[string]any, headers ...string
 		Http: &authv3.AttributeContext_HttpRequest{Id: "7", Path: path, HeaderMap: m},
 	}}}
 	if claims != nil {
-		payload, err := structpb.NewStruct(map[string]any{"payload": claims})
+		payload, err := structpb.NewStruct(map[string]any{"claims": claims, "failure/0": map[string]any{"department": "research"}})
 		require.NoError(t, err)
 		r.Attributes.MetadataContext = &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{jwtNamespace: payload}}
 	}
@@ -50,7 +50,7 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, codes.OK, r.GetStatus().GetCode())
 	assert.ElementsMatch(t, []string{"authorization", "x-api-key"}, r.GetOkResponse().GetHeadersToRemove())
-	assert.Equal(t, map[string]string{catalog.CallerHeader: "key:good", catalog.GroupsHeader: "developers,b c"}, set(r.GetOkResponse().GetHeaders()))
+	assert.Equal(t, map[string]string{catalog.CallerHeader: "key:good", catalog.GroupsHeader: "developers,b%20c"}, set(r.GetOkResponse().GetHeaders()))
 	for _, h := range r.GetOkResponse().GetHeaders() {
 		assert.Equal(t, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD, h.GetAppendAction(), "never beside what somebody else said")
 	}

@@ -40,6 +40,7 @@ func TestEnvoyAccepts(t *testing.T) {
 			"AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://known.example/realm", "AUTH_OIDC_ISSUERS=pending=https://pending.example",
 			"AUTH_OIDC_CLIENT_ID=x", "AUTH_OIDC_CA_PATH=" + certPath,
 		},
+		"issuers and keys": {"AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a.example", "AUTH_OIDC_CLIENT_ID=x", "API_KEYS_FILE=" + keysPath},
 		"no limits": {
 			"OPENAI_API_KEY=a", "SERVER_READ_TIMEOUT=0", "SERVER_IDLE_TIMEOUT=0", "CLIENT_RESPONSE_HEADER_TIMEOUT=0",
 			"CLIENT_IDLE_CONN_TIMEOUT=0", "CLIENT_STREAM_IDLE_TIMEOUT=0", "CLIENT_MAX_RETRIES=0", "SERVER_HOST=::1",

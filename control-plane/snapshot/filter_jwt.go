@@ -48,7 +48,7 @@ func jwtFilter(in Input) *hcmv3.HttpFilter {
 		}}
 	}
 	c.Rules = append(c.Rules, &jwtv3.RequirementRule{
-		Match:           prefixPath(""), // not "/": what matches no rule is let through
+		Match:           prefixPath("", tokensOnly(in)...), // not "/": what matches no rule is let through
 		RequirementType: &jwtv3.RequirementRule_Requires{Requires: requirement},
 	})
 	return filter(jwtName, c)

@@ -8,7 +8,6 @@ package access
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
@@ -86,29 +85,3 @@ func (t *Table) String() string {
 
 // GoString is String, for %#v.
 func (t *Table) GoString() string { return t.String() }
-
-// SplitGroups reads the list of groups that travels in a header.
-func SplitGroups(header string) []string {
-	if header == "" {
-		return nil
-	}
-	var out []string
-	for g := range strings.SplitSeq(header, ",") {
-		if g = strings.TrimSpace(g); g != "" {
-			out = append(out, g)
-		}
-	}
-	return out
-}
-
-// JoinGroups writes what SplitGroups reads, each group once. A name that would be read as several is left out: it could
-// only have come from a token, and nobody can have named it in a rule.
-func JoinGroups(groups []string) string {
-	var out []string
-	for _, g := range groups {
-		if validGroup(g) && !slices.Contains(out, g) {
-			out = append(out, g)
-		}
-	}
-	return strings.Join(out, ",")
-}
