@@ -1,0 +1,31 @@
+package limits
+
+// The words that Envoy's rate limit descriptors are made of. Envoy's configuration writes them, the gateway's counter
+// reads them.
+const (
+	RuleEntry    = "limit"                 // the name of the rule that fits
+	WhoEntry     = "who"                   // whose budget it is
+	AddressEntry = "masked_remote_address" // likewise; Envoy's own name
+	ClaimEntry   = "claim."                // with the claim's name behind it
+
+	// EstimateEntry has what an answer may need in its hits: tokens as ext_proc reckons them, or the bytes of the body.
+	EstimateEntry  = "estimate"
+	EstimateTokens = "tokens"
+	EstimateBytes  = "bytes"
+
+	// DoneEntry tells of a request that has ended, what it held beside it: its status, or the tokens that it took.
+	DoneEntry  = "done"
+	DoneStatus = "status"
+	DoneTokens = "tokens"
+	HoldEntry  = "hold"
+)
+
+// What the gateway's counter tells Envoy about a request, as dynamic metadata.
+const (
+	Namespace    = "igw.limits"
+	HoldField    = "hold"    // what to settle when the request has ended
+	RefusedField = "refused" // the answer has its body already
+)
+
+// BytesPerToken turns the size of a prompt into tokens, roughly: English has four characters to a token.
+const BytesPerToken = 4
