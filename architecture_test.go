@@ -36,7 +36,9 @@ var arrows = []struct {
 	{"internal/apierror", nil},
 	{"internal/telemetry", nil},
 	{"internal/access", []string{"providers/catalog"}},
-	{"internal/config", []string{"internal/access", "providers/catalog", "internal/policyfile", "wasm/policy"}},
+	{"internal/yamlfile", nil},
+	{"internal/limits", []string{"internal/yamlfile"}},
+	{"internal/config", []string{"internal/access", "internal/limits", "internal/yamlfile", "providers/catalog", "internal/policyfile", "wasm/policy"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/oidc", nil},
 	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
@@ -44,10 +46,11 @@ var arrows = []struct {
 	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
 
 	{"envoy", []string{"control-plane/link", "internal/config", "internal/telemetry"}},
-	{"control-plane/snapshot", []string{"control-plane/link", "internal/config", "providers/catalog"}},
+	{"control-plane/snapshot", []string{"control-plane/link", "internal/config", "internal/limits", "providers/catalog"}},
 	{"control-plane/link", nil},
 	{"control-plane/xds", []string{"control-plane/snapshot", "internal/telemetry"}},
 	{"extauthz", []string{"internal/access", "providers/catalog"}},
+	{"ratelimit", []string{"internal/limits"}},
 	{"extproc", []string{"providers", "providers/*", "tools", "internal/telemetry"}},
 
 	{"providers", []string{"providers/*"}},
@@ -74,6 +77,8 @@ var outside = []struct {
 }{
 	{what: "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc", only: "extproc", because: "only extproc speaks ext_proc"},
 	{what: "github.com/envoyproxy/go-control-plane/envoy/service/auth", only: "extauthz", because: "only extauthz speaks ext_authz"},
+	{what: "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit", only: "ratelimit", because: "only ratelimit speaks the rate limit service's protocol"},
+	{what: "github.com/envoyproxy/go-control-plane", never: "internal/limits", because: "limits know nothing of Envoy's protos"},
 	{what: "github.com/envoyproxy/go-control-plane", never: "providers", because: "providers know nothing of Envoy"},
 	{what: "encoding/json", never: "wasm/policy", because: bigInWasm},
 	{what: "fmt", never: "wasm/policy", because: bigInWasm},

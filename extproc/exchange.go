@@ -124,6 +124,9 @@ func (x *exchange) finish() (replies, bool) {
 		header(catalog.ProviderHeader, plan.Provider),
 		header("content-length", strconv.Itoa(len(plan.Body))),
 	}
+	if plan.Tokens > 0 {
+		set = append(set, header(catalog.TokensHeader, strconv.FormatInt(plan.Tokens, 10)))
+	}
 	if x.target.Path != x.path {
 		set = append(set, header(":path", x.target.Path))
 	}

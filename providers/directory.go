@@ -17,10 +17,12 @@ type Target = routing.Target
 
 // Directory is the immutable table that requests are decided by. A reload of the configuration makes another.
 type Directory struct {
-	table   *routing.Table
-	filter  catalog.ModelFilter
-	maxBody int64
-	rights  func(Caller) Rights // nil: every caller may do everything
+	table    *routing.Table
+	filter   catalog.ModelFilter
+	maxBody  int64
+	rights   func(Caller) Rights // nil: every caller may do everything
+	metering Metering
+	unasked  map[string]bool // providers whose streams say what they took without being asked
 }
 
 // NewDirectory makes a Directory. maxBody is the largest request body in bytes.
@@ -33,7 +35,9 @@ func (d *Directory) MaxBody() int64 { return d.maxBody }
 
 // Between is the directory for the time in which Envoy moves from d to next (see routing.Table.Between).
 func (d *Directory) Between(next *Directory) *Directory {
-	return &Directory{table: d.table.Between(next.table), filter: next.filter, maxBody: next.maxBody, rights: next.rights}
+	b := *next
+	b.table = d.table.Between(next.table)
+	return &b
 }
 
 // ParseTarget reads the value of :path.

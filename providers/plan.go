@@ -14,6 +14,7 @@ type Plan struct {
 	Provider string // the ID that the route is chosen by
 	Model    string // as the provider gets it
 	Body     []byte // the request's own bytes when nothing had to change
+	Tokens   int64  // that the request may take, roughly; 0 when nobody wants to know
 }
 
 // Plan decides a model request of nobody in particular. A refusal is an *apierror.Error, fit for the client.
@@ -29,7 +30,9 @@ func (d *Directory) PlanFor(c Caller, r Request) (Plan, *apierror.Error) {
 	if refusal != nil {
 		return Plan{}, refusal
 	}
-	return Plan{Provider: p.Provider, Model: p.Model, Body: body}, nil
+	plan := Plan{Provider: p.Provider, Model: p.Model, Body: body}
+	d.meter(&plan, r.Endpoint)
+	return plan, nil
 }
 
 // DecideDoc is Decide for a body that was read before.

@@ -35,7 +35,7 @@ type spare struct {
 const margin = time.Second
 
 func newGlobal(o ServiceOptions, now func() time.Time) *global {
-	return &global{client: o.Client, domain: o.Domain, timeout: o.Timeout, now: now, spare: map[key]*spare{}}
+	return &global{client: ratelimitv3.NewRateLimitServiceClient(o.Conn), domain: o.Domain, timeout: o.Timeout, now: now, spare: map[key]*spare{}}
 }
 
 func (g *global) take(ctx context.Context, counters []counter, n int64) ([]level, bool, error) {
@@ -109,6 +109,20 @@ func (g *global) ask(ctx context.Context, counters []counter, hits []int64, leve
 		ok = ok && !levels[i].over
 	}
 	return ok, nil
+}
+
+// knows asks the service about every limit, and has it count nothing, for somebody who does not exist.
+func (g *global) knows(ctx context.Context, set *limits.Set) error {
+	var counters []counter
+	for _, r := range set.Rules {
+		for _, k := range []limits.Kind{limits.Requests, limits.Tokens} {
+			for _, q := range r.Quotas(k) {
+				counters = append(counters, counter{r, k, q, "gateway probe"})
+			}
+		}
+	}
+	_, err := g.ask(ctx, counters, make([]int64, len(counters)), make([]level, len(counters)))
+	return err
 }
 
 func descriptor(c counter, hits int64) *limitv3.RateLimitDescriptor {

@@ -21,7 +21,7 @@ import (
 
 // ServiceOptions say how to reach a rate limit service.
 type ServiceOptions struct {
-	Client  ratelimitv3.RateLimitServiceClient
+	Conn    *grpc.ClientConn
 	Domain  string
 	Timeout time.Duration // of one call
 }
@@ -149,23 +149,38 @@ func (s *Server) Watch(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// probe has the service count nothing for somebody who does not exist.
+// probe looks once.
 func (s *Server) probe(ctx context.Context) {
 	p := s.policy.Load()
 	g, ok := p.store.(*global)
-	if !ok || p.Set == nil || len(p.Set.Rules) == 0 {
+	if !ok || p.Set == nil {
 		s.outage.answered()
 		return
 	}
-	q := question{kind: limits.Requests, fits: []fit{{p.Set.Rules[0].Name, "gateway probe"}}}
-	if len(p.Set.Rules[0].Requests) == 0 {
-		q.kind = limits.Tokens
-	}
-	counters := q.counters(p.Set)
-	if _, err := g.ask(ctx, counters, make([]int64, len(counters)), make([]level, len(counters))); err != nil && ctx.Err() == nil {
-		s.outage.failed(err, p.FailOpen)
-	} else if err == nil {
+	if err := g.knows(ctx, p.Set); err == nil {
 		s.outage.answered()
+	} else if ctx.Err() == nil {
+		s.outage.failed(err, p.FailOpen)
+	}
+}
+
+// Learned waits until the service counts by the policy's limits.
+func (s *Server) Learned(ctx context.Context) error {
+	p := s.policy.Load()
+	g, ok := p.store.(*global)
+	if !ok || p.Set == nil {
+		return nil
+	}
+	for {
+		err := g.knows(ctx, p.Set)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

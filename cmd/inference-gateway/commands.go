@@ -96,12 +96,16 @@ func prepareBootstrap(c *config.Config) ([]byte, error) {
 	return envoy.Bootstrap(c, l.envoy)
 }
 
-func printConfig(stdout, stderr io.Writer, asEnvoy bool) int {
+func printConfig(stdout, stderr io.Writer, form string) int {
 	c := load(stderr)
 	if c == nil {
 		return exitConfig
 	}
-	if !asEnvoy {
+	switch form {
+	case "--ratelimit":
+		_, _ = stdout.Write(c.Limits.Set.ServiceConfig(c.Limits.Domain))
+		return exitOK
+	case "":
 		for _, s := range c.Effective() {
 			_, _ = fmt.Fprintf(stdout, "%s=%s\n", s.Variable, s.Value)
 		}

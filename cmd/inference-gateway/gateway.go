@@ -41,6 +41,7 @@ type gateway struct {
 	authz   *extauthz.Server
 	api     *api.Server
 	lane    *lane
+	counts  *counting
 	log     *slog.Logger
 	level   *slog.LevelVar
 	issuers *oidc.Finder
@@ -60,7 +61,11 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{layout: l, lane: newLane(), log: log, level: level, issuers: oidc.NewFinder(log), cookies: newCookieSecret()}
+	counts, err := newCounting(c, log)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{layout: l, lane: newLane(), counts: counts, log: log, level: level, issuers: oidc.NewFinder(log), cookies: newCookieSecret()}
 	if l.remote != nil {
 		if g.link, err = link.NewIdentity(material(c)); err != nil {
 			return nil, err
@@ -82,6 +87,9 @@ func (g *gateway) first(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := g.counts.begin(ctx, c, c); err != nil {
+		return err
+	}
 	g.api.Update(g.apiState(c))
 	g.current, g.running = c, s
 	return g.xds.Push(ctx, s)
@@ -100,15 +108,22 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 		}
 	}
 	g.authz.Update(policy(c)) // before anything that can take long: a key that is revoked must be so at once
-	t, discard, err := g.toolsFor(ctx, c)
+	var t *toolset
+	discard := func() {}
+	err = g.counts.begin(ctx, g.current, c)
+	if err == nil {
+		t, discard, err = g.toolsFor(ctx, c)
+	}
 	if err != nil {
 		g.authz.Update(policy(g.current))
+		g.counts.settle(g.current)
 		return err
 	}
 	old, next := g.extproc.Directory(), directory(c)
 	back := func() {
 		g.authz.Update(policy(g.current))
 		g.extproc.Update(old)
+		g.counts.settle(g.current)
 		discard()
 	}
 	g.extproc.Update(old.Between(next))
@@ -126,6 +141,7 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	}
 	g.extproc.Update(next)
 	g.use(t, c)
+	g.counts.settle(c)
 	g.api.Update(g.apiState(c))
 	g.level.Set(c.General.LogLevel)
 	g.current, g.running = c, s
@@ -156,6 +172,9 @@ func (g *gateway) notReady() []string {
 	if len(g.xds.Problems()) > 0 {
 		out = append(out, "Envoy does not run the current configuration yet")
 	}
+	if p := g.counts.server.Problem(); p != "" {
+		out = append(out, p)
+	}
 	return out
 }
 
@@ -181,7 +200,7 @@ func directory(c *config.Config) *providers.Directory {
 		}
 		entries = append(entries, e)
 	}
-	d := providers.NewDirectory(entries, filter(c), c.Server.MaxRequestBodySize)
+	d := providers.NewDirectory(entries, filter(c), c.Server.MaxRequestBodySize).Metered(metering(c))
 	if !c.Access.Restricts() {
 		return d
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // version is set by the linker.
@@ -26,7 +27,8 @@ usage: inference-gateway [command]
   serve         the same without Envoy, for Envoys that run elsewhere: on this machine, or reached with mutual TLS
   bootstrap     print such an Envoy's bootstrap
   validate      read the configuration and print every problem; exit 1 when there is one
-  config        print the effective configuration, secrets masked; --envoy: as Envoy's resources
+  config        print the effective configuration, secrets masked; --envoy: as Envoy's resources;
+                --ratelimit: the rate limit service's configuration
   policy        check FILE, or test FILE CASES: print a policy's problems, or what it does with example requests
   keys          create, list and revoke API keys: see keys --help
   healthcheck   exit 0 when the gateway on this machine answers ready
@@ -34,6 +36,9 @@ usage: inference-gateway [command]
 
 Configuration comes from the environment: docs/configuration.md explains each variable.
 `
+
+// configForms are the flags of config.
+var configForms = []string{"--envoy", "--ratelimit"}
 
 func main() {
 	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
@@ -50,7 +55,7 @@ func command(args []string, stdout, stderr *os.File) int {
 	if name == "keys" {
 		return keysCommand(args, stdout, stderr)
 	}
-	if len(args) > 0 && (name != "config" || len(args) > 1 || args[0] != "--envoy") {
+	if len(args) > 0 && (name != "config" || len(args) > 1 || !slices.Contains(configForms, args[0])) {
 		return misuse(stderr, "unexpected argument "+args[0])
 	}
 	switch name {
@@ -63,7 +68,7 @@ func command(args []string, stdout, stderr *os.File) int {
 	case "validate":
 		return validate(stdout, stderr)
 	case "config":
-		return printConfig(stdout, stderr, len(args) > 0)
+		return printConfig(stdout, stderr, append(args, "")[0])
 	case "healthcheck":
 		return healthcheck(stdout, stderr)
 	case "version", "--version", "-v":

@@ -47,7 +47,7 @@ func sockets(dir string) layout {
 		dir:   dir,
 		envoy: envoy.Endpoints{XDS: in("xds"), Admin: in("admin")},
 		snapshot: snapshot.Sockets{
-			ExtProc: in("extproc"), Authz: in("authz"), API: in("api"), Demo: in("demo"), Loopback: in("loopback"), Loop: in("loop"),
+			ExtProc: in("extproc"), Authz: in("authz"), RateLimit: in("ratelimit"), API: in("api"), Demo: in("demo"), Loopback: in("loopback"), Loop: in("loop"),
 		},
 	}
 }

@@ -69,6 +69,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		return err
 	}
 	defer g.api.Close()
+	defer g.counts.close()
 	// Everything below ends with ctx, which outlives the signal by the time that open requests need.
 	ctx, end := context.WithCancel(context.Background())
 	defer end()

@@ -39,10 +39,13 @@ func (g *gateway) services(ctx context.Context) []service {
 	g.extproc.Register(processor)
 	authorizer := grpc.NewServer(grpc.MaxConcurrentStreams(math.MaxUint32))
 	g.authz.Register(authorizer)
+	counter := grpc.NewServer(grpc.MaxConcurrentStreams(math.MaxUint32))
+	g.counts.server.Register(counter)
 	return []service{
 		grpcService(g.layout.envoy.XDS, control),
 		grpcService(g.layout.snapshot.ExtProc, processor),
 		grpcService(g.layout.snapshot.Authz, authorizer),
+		grpcService(g.layout.snapshot.RateLimit, counter),
 		g.httpService(g.layout.snapshot.API, g.api.Handler()),
 		g.httpService(g.layout.snapshot.Demo, demo.New(demo.Options{Pause: demo.DefaultPause})),
 		g.httpService(g.layout.snapshot.Loop, g.lane),
@@ -78,6 +81,7 @@ func (g *gateway) serve(ctx context.Context, group *errgroup.Group) error {
 		group.Go(func() error { return s.serve(l) })
 		group.Go(func() error { <-ctx.Done(); s.stop(); return nil })
 	}
+	group.Go(func() error { g.counts.server.Watch(ctx, probeInterval); return nil })
 	g.serveTools(ctx, group)
 	return nil
 }

@@ -84,6 +84,9 @@ func inputOf(t testing.TB, variables ...string) Input {
 		if content, ok := accessFiles[path]; ok {
 			return []byte(content), nil
 		}
+		if content, ok := limitFiles[path]; ok {
+			return []byte(content), nil
+		}
 		return nil, fs.ErrNotExist
 	}))
 	require.NoError(t, err)
@@ -93,6 +96,7 @@ func inputOf(t testing.TB, variables ...string) Input {
 	}}
 	return Input{Config: c, Issuers: known, RootsPath: "/roots.pem", Sockets: Sockets{
 		ExtProc: "/s/extproc.sock", Authz: "/s/authz.sock", API: "/s/api.sock", Demo: "/s/demo.sock", Loopback: "/s/loopback.sock", Loop: "/s/loop.sock",
+		RateLimit: "/s/ratelimit.sock",
 	}}
 }
 

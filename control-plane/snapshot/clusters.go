@@ -36,6 +36,9 @@ func clusters(in Input) []cachetypes.Resource {
 	if toolsInPlay(in.Config) {
 		out = append(out, socketCluster(loopCluster, in.Sockets.Loop, http1Options(in, nil)))
 	}
+	if countsItself(in.Config) {
+		out = append(out, socketCluster(rateLimitCluster, in.Sockets.RateLimit, http2Options()))
+	}
 	for _, p := range in.Config.Ready() {
 		if p.ID == catalog.DemoID {
 			demo := socketCluster(providerCluster(p.ID), in.Sockets.Demo, http1Options(in, nil))

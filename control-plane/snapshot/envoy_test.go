@@ -50,6 +50,10 @@ func TestEnvoyAccepts(t *testing.T) {
 			"SERVER_MAX_REQUEST_BODY_SIZE=1", "CLIENT_TLS_MIN_VERSION=TLS13", "SERVER_TLS_CERT_PATH=" + certPath, "SERVER_TLS_KEY_PATH=" + keyPath,
 			"SERVER_TLS_CLIENT_CA_PATH=" + certPath, "SERVER_HTTP_REDIRECT_PORT=8081", "CLIENT_TLS_CA_PATH=" + certPath,
 		},
+		"requests limited":        {"OPENAI_API_KEY=a", "LIMITS_FILE=" + requestsLimited},
+		"requests and tokens":     {"OPENAI_API_KEY=a", "LIMITS_FILE=" + bothLimited},
+		"limits that are shared":  {"OPENAI_API_KEY=a", "LIMITS_FILE=" + bothLimited, "RATELIMIT_URL=grpc://limits:8081"},
+		"tokens with a tool loop": {"OPENAI_API_KEY=a", "LIMITS_FILE=" + bothLimited, "MCP_ENABLED=true", "MCP_SERVERS=http://localhost:9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := validateWithEnvoy(t, build(t, variables...))

@@ -20,16 +20,16 @@ func publicFilters(in Input) []*hcmv3.HttpFilter {
 	if callersKnown(in.Config) {
 		list = append(list, callerFilter())
 	}
+	list = append(list, requestLimitFilters(in)...)
 	if in.Config.Policy.On() {
 		list = append(list, bufferFilter(in))
 	}
 	if in.WasmPath != "" {
 		list = append(list, wasmFilter())
 	}
-	return append(list,
-		extProcFilter(),
-		routerFilter(),
-	)
+	list = append(list, extProcFilter())
+	list = append(list, tokenLimitFilters(in)...)
+	return append(list, routerFilter())
 }
 
 // loopbackFilters serve the gateway's own model calls: the same way, without what is only for outsiders.

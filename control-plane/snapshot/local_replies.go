@@ -9,9 +9,11 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
@@ -40,6 +42,9 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(flags("UH"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: its host name does not resolve, or every address fails"),
 		reply(flags("UC", "UR", "LR", "URX", "UPE"), apierror.UpstreamError, "provider "+theProvider+" broke the connection off before it answered"),
 		reply(flags("UO", "OM"), apierror.Overloaded, "the gateway is overloaded: try again in a moment"),
+		reply(allOf(status(429), metadataMissing(limits.Namespace, limits.RefusedField)), apierror.RateLimited,
+			"too many requests: a limit of this gateway is reached, Retry-After says for how many seconds"),
+		reply(flags("RLSE"), apierror.Unavailable, "the gateway cannot check its limits at the moment: try again"),
 		reply(flags("NR", "NC"), apierror.NotFound, "no such endpoint"),
 		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
 		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
@@ -109,6 +114,20 @@ func headerFilter(name string, present bool) *accesslogv3.AccessLogFilter {
 func matches(m *routev3.HeaderMatcher) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
 		HeaderFilter: &accesslogv3.HeaderFilter{Header: m},
+	}}
+}
+
+// metadataMissing looks at what a filter has said about a request.
+func metadataMissing(namespace, field string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
+		MetadataFilter: &accesslogv3.MetadataFilter{
+			Matcher: &matcherv3.MetadataMatcher{
+				Filter: namespace,
+				Path:   []*matcherv3.MetadataMatcher_PathSegment{{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: field}}},
+				Value:  &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_BoolMatch{BoolMatch: false}},
+			},
+			MatchIfKeyNotFound: yes(),
+		},
 	}}
 }
 

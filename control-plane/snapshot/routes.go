@@ -17,6 +17,7 @@ import (
 // routeConfigurations hold the routes in the order in which Envoy tries them: the first match decides.
 func routeConfigurations(in Input) []cachetypes.Resource {
 	public := policed(in, slices.Concat(loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()}))
+	limitRoutes(in, public)
 	loopback := slices.Concat(modelRoutes(in), plainProxyRoutes(in), []*routev3.Route{nothingHere()})
 	out := []cachetypes.Resource{routes(LoopbackListener, loopback), routes(PublicListener, public)}
 	if in.Config.Server.TLS.RedirectPort != 0 {
@@ -148,5 +149,5 @@ func setHeader(name, value string) *corev3.HeaderValueOption {
 }
 
 func internalHeaders() []string {
-	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader}
+	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader, catalog.TokensHeader}
 }

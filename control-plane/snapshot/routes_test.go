@@ -205,6 +205,7 @@ func TestLocalReplies(t *testing.T) {
 		"request_timeout": 408, "unavailable": 503, "upstream_timeout": 504, "upstream_error": 502, "overloaded": 503,
 		"not_found": 404, "invalid_request": 400, "headers_too_large": 431, "request_too_large": 413, "internal_error": 500,
 		"unauthorized": 401, "invalid_api_key": 401,
+		"rate_limit_exceeded": 429,
 	}
 	seen := map[string]bool{}
 	for _, m := range localReplies(inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x").Config).GetMappers() {

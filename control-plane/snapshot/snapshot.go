@@ -16,12 +16,13 @@ import (
 
 // Sockets are the absolute paths of the Unix sockets between Envoy and the gateway's process.
 type Sockets struct {
-	ExtProc  string // Envoy calls the external processor
-	Authz    string // Envoy asks who calls
-	API      string // Envoy calls the gateway's own endpoints
-	Demo     string // Envoy calls the embedded provider
-	Loop     string // Envoy calls the loop lane
-	Loopback string // Envoy listens: the gateway's own model calls
+	ExtProc   string // Envoy calls the external processor
+	Authz     string // Envoy asks who calls
+	RateLimit string // Envoy calls the counter of limits
+	API       string // Envoy calls the gateway's own endpoints
+	Demo      string // Envoy calls the embedded provider
+	Loop      string // Envoy calls the loop lane
+	Loopback  string // Envoy listens: the gateway's own model calls
 }
 
 // Input is everything that a snapshot depends on.

@@ -60,7 +60,7 @@ var table = map[Kind]row{
 	Unauthorized:     {401, "authentication_error", "unauthorized"},
 	InvalidAPIKey:    {401, "invalid_request_error", "invalid_api_key"}, // as OpenAI says it
 	PermissionDenied: {403, "permission_error", "permission_denied"},
-	RateLimited:      {429, "rate_limit_error", "rate_limited"},
+	RateLimited:      {429, "rate_limit_error", "rate_limit_exceeded"},
 	RequestTimeout:   {408, "invalid_request_error", "request_timeout"},
 	Overloaded:       {503, "server_error", "overloaded"},
 	Unavailable:      {503, "server_error", "unavailable"},

@@ -60,7 +60,7 @@ func TestStatusTypeAndCode(t *testing.T) {
 		apierror.Unauthorized:     "401 authentication_error unauthorized",
 		apierror.InvalidAPIKey:    "401 invalid_request_error invalid_api_key",
 		apierror.PermissionDenied: "403 permission_error permission_denied",
-		apierror.RateLimited:      "429 rate_limit_error rate_limited",
+		apierror.RateLimited:      "429 rate_limit_error rate_limit_exceeded",
 		apierror.RequestTimeout:   "408 invalid_request_error request_timeout",
 		apierror.Overloaded:       "503 server_error overloaded",
 		apierror.Unavailable:      "503 server_error unavailable",

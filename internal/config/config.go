@@ -24,6 +24,7 @@ type Config struct {
 	A2A       A2A
 	Auth      Auth
 	Access    Access
+	Limits    Limits
 	Telemetry Telemetry
 	Wasm      Wasm
 	Policy    Policy

@@ -42,6 +42,7 @@ func groups() []group {
 		{"A2A", "Agents of the Agent2Agent protocol.", a2aRows()},
 		{"Auth", "Bearer tokens of OpenID Connect issuers and the browser login, both by Envoy on the public listener: [auth.md](auth.md).", authRows()},
 		{"Access", "API keys and what callers may do; both files are watched. Their grammar: [access.md](access.md).", accessRows()},
+		{"Limits", "Requests and tokens for each caller: [limits.md](limits.md).", limitsRows()},
 		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
 		{"Wasm", "The filter inside Envoy.", wasmRows()},
 		{"Processes", "", processRows()},

@@ -13,6 +13,7 @@ func (l *loader) checkTogether() {
 	l.cfg.Client.TLSCA = l.authorities("CLIENT_TLS_CA_PATH", l.cfg.Client.TLSCAPath)
 	l.checkAuth()
 	l.readAccess()
+	l.readLimits()
 	c := l.cfg
 	t := c.Telemetry
 	if t.Enabled && t.MetricsPort != 0 && t.MetricsPort == c.Server.Port && overlap(t.MetricsHost, c.Server.Host) {

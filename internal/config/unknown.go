@@ -8,7 +8,7 @@ import (
 )
 
 // groupPrefixes belong to the gateway: an unknown name under one is a mistake.
-var groupPrefixes = []string{"SERVER_", "CLIENT_", "MCP_", "A2A_", "AUTH_", "TELEMETRY_", "CONTROL_"}
+var groupPrefixes = []string{"SERVER_", "CLIENT_", "MCP_", "A2A_", "AUTH_", "TELEMETRY_", "CONTROL_", "LIMITS_", "RATELIMIT_"}
 
 // serviceLink is what Kubernetes and Docker set for a service that is called server, mcp and the like.
 var serviceLink = regexp.MustCompile(`_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)$`)

@@ -4,6 +4,7 @@
 package limits
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -114,3 +115,18 @@ func (s *Set) Of(k Kind) []Rule {
 
 // Limits says whether a kind is limited for anyone.
 func (s *Set) Limits(k Kind) bool { return len(s.Of(k)) > 0 }
+
+// Union has next's rules, and those of old that next has not: for the time in which both may be asked for.
+func Union(old, next *Set) *Set {
+	if old == nil || next == nil {
+		return cmp.Or(next, old)
+	}
+	both := *next
+	both.Rules = slices.Clone(next.Rules)
+	for _, r := range old.Rules {
+		if !slices.ContainsFunc(next.Rules, func(n Rule) bool { return n.Name == r.Name }) {
+			both.Rules = append(both.Rules, r)
+		}
+	}
+	return &both
+}

@@ -75,4 +75,5 @@ type Provider struct {
 	Paths        map[Endpoint]string
 	ModelsPath   string // appended to BaseURL, query included
 	ModelsFormat ModelsFormat
+	UsageUnasked bool // its streams say what they took, and stream_options is an error
 }

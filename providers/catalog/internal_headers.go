@@ -10,4 +10,5 @@ const (
 	CallerHeader         = InternalHeaderPrefix + "caller"   // who calls: key:<id>, oidc:<issuer>/<sub> or cert:<name>
 	SessionHeader        = InternalHeaderPrefix + "session"  // the ID token of a browser's login, until it has been verified
 	GroupsHeader         = InternalHeaderPrefix + "groups"   // the caller's groups, separated by commas
+	TokensHeader         = InternalHeaderPrefix + "tokens"   // how many tokens a model request may take, roughly
 )

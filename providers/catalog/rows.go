@@ -34,7 +34,7 @@ func rows() []Provider {
 		compatible("groq", "Groq", "https://api.groq.com/openai/v1", Responses),
 		local(compatible("llamacpp", "llama.cpp", "http://localhost:8080/v1", Embeddings, Completions, Messages), KeyOptional),
 		compatible("minimax", "MiniMax", "https://api.minimax.io/v1"),
-		compatible("mistral", "Mistral AI", "https://api.mistral.ai/v1", Embeddings),
+		unasked(compatible("mistral", "Mistral AI", "https://api.mistral.ai/v1", Embeddings)),
 		compatible("moonshot", "Moonshot AI", "https://api.moonshot.ai/v1"),
 		compatible("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", Embeddings),
 		local(compatible("ollama", "Ollama", "http://localhost:11434/v1", Embeddings, Completions, Responses, Messages), KeyNone),
@@ -53,6 +53,13 @@ func compatible(id, name, base string, extra ...Endpoint) Provider {
 		Paths:      paths(append([]Endpoint{ChatCompletions}, extra...)...),
 		ModelsPath: "/models", ModelsFormat: ModelsOpenAI,
 	}
+}
+
+// unasked makes a row whose streams end with what they took, and refuse stream_options
+// (https://github.com/BerriAI/litellm/issues/8978).
+func unasked(p Provider) Provider {
+	p.UsageUnasked = true
+	return p
 }
 
 // local makes a row that counts as configured by its URL alone.

@@ -1,0 +1,74 @@
+package snapshot
+
+import (
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	rlsv3 "github.com/envoyproxy/go-control-plane/envoy/config/ratelimit/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ratelimit/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	metadatav3 "github.com/envoyproxy/go-control-plane/envoy/type/metadata/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
+
+// rateLimitCluster is the gateway's own counter.
+const rateLimitCluster = "gateway-ratelimit"
+
+// countedFilter asks the gateway's process, which counts itself or asks the service that all gateways share: Envoy can
+// neither hold tokens while a request runs nor take any back. Of tokens it tells also the end, with what was used.
+func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
+	c := in.Config.Limits
+	timeout := time.Second
+	if c.Shared() {
+		timeout += 2 * c.Timeout // it may ask twice
+	}
+	config := &ratelimitv3.RateLimit{
+		Domain:                         string(kind),
+		StatPrefix:                     string(kind),
+		Timeout:                        off(timeout),
+		FailureModeDeny:                !c.FailOpen,
+		StatusOnError:                  &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
+		DisableXEnvoyRatelimitedHeader: true,
+		MetadataNamespace:              limits.Namespace,
+		RateLimitService: &rlsv3.RateLimitServiceConfig{
+			TransportApiVersion: corev3.ApiVersion_V3,
+			GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
+				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: rateLimitCluster, SkipEnvoyHeaders: true},
+			}},
+		},
+	}
+	for _, r := range c.Set.Of(kind) {
+		config.RateLimits = append(config.RateLimits, &routev3.RateLimit{Actions: fitting(r, r.Name)})
+	}
+	if kind == limits.Tokens {
+		config.RateLimits = append(config.RateLimits,
+			estimate(limits.EstimateTokens, "%REQ("+catalog.TokensHeader+")%"),
+			estimate(limits.EstimateBytes, "%REQ(content-length)%"),
+			done(limits.DoneStatus, "%RESPONSE_CODE%"),
+			done(limits.DoneTokens, usedTokens),
+		)
+	}
+	return filter(name, config)
+}
+
+// estimate is a descriptor that limits nothing. It carries a number, and is absent when there is none.
+func estimate(what, format string) *routev3.RateLimit {
+	return &routev3.RateLimit{
+		Actions:    []*action{word(limits.EstimateEntry, what)},
+		HitsAddend: &routev3.RateLimit_HitsAddend{Format: format},
+	}
+}
+
+// done is sent when a request has ended, however it did, if something was held for it.
+func done(what, format string) *routev3.RateLimit {
+	held := metadataEntry(limits.HoldEntry, limits.Namespace, []*metadatav3.MetadataKey_PathSegment{segment(limits.HoldField)})
+	return &routev3.RateLimit{
+		Actions:           []*action{word(limits.DoneEntry, what), held},
+		HitsAddend:        &routev3.RateLimit_HitsAddend{Format: format},
+		ApplyOnStreamDone: true,
+	}
+}

@@ -1,0 +1,110 @@
+package providers
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+// Metering says what is done to requests whose tokens are limited. The zero Metering does nothing.
+type Metering struct {
+	Reserve  int64 // tokens to reckon for an answer whose length the client does not bound; 0: do not reckon
+	AskUsage bool  // have streams say what they took, though the client did not ask
+}
+
+// Metered is the directory with requests made countable.
+func (d *Directory) Metered(m Metering) *Directory {
+	next := *d
+	next.metering = m
+	next.unasked = map[string]bool{}
+	for _, p := range catalog.All() {
+		next.unasked[p.ID] = p.UsageUnasked
+	}
+	return &next
+}
+
+// meter fills in what a plan may take, and asks for what it took.
+func (d *Directory) meter(p *Plan, e catalog.Endpoint) {
+	if d.metering.Reserve == 0 {
+		return
+	}
+	doc, err := jsonedit.Parse(p.Body) // another one than the client's, perhaps: its model, the length of its answer
+	if err != nil {
+		return
+	}
+	p.Tokens = estimate(doc, e, d.metering.Reserve)
+	chats := e == catalog.ChatCompletions || e == catalog.Completions
+	if streams, _ := doc.Bool("stream"); streams && chats && d.metering.AskUsage && !d.unasked[p.Provider] {
+		p.Body = askUsage(doc)
+	}
+}
+
+// askUsage adds stream_options.include_usage, and leaves alone what the client says about its streams otherwise. What is
+// no object is the provider's to refuse.
+func askUsage(doc jsonedit.Doc) []byte {
+	raw := []byte(`{"include_usage":true}`)
+	if v, ok := doc.Member("stream_options"); ok && v.Kind != jsonedit.Null {
+		options, err := jsonedit.Parse(v.Raw())
+		if asks, _ := options.Bool("include_usage"); err != nil || asks {
+			return doc.Body()
+		}
+		raw = options.Insert(nil, "include_usage", []byte("true"))
+	}
+	return doc.Insert(nil, "stream_options", raw)
+}
+
+const (
+	bytesPerToken = 4    // English, roughly; other languages take fewer bytes of more tokens
+	imageTokens   = 1000 // of an image or a file in the body, whose bytes say little of it
+	mostTokens    = 1_000_000_000
+)
+
+// estimate reckons how many tokens a request may take: its prompt by its size, and the longest answer that it allows.
+func estimate(doc jsonedit.Doc, e catalog.Endpoint, reserve int64) int64 {
+	n := prompt(doc.Body())
+	if e != catalog.Embeddings {
+		n += min(max(1, number(doc, "n"), number(doc, "best_of")), mostTokens) * answer(doc, reserve)
+	}
+	return min(max(n, 1), mostTokens)
+}
+
+// answer is the bound that the client sets to an answer, or the reserve.
+func answer(doc jsonedit.Doc, reserve int64) int64 {
+	if most := max(number(doc, "max_tokens"), number(doc, "max_completion_tokens"), number(doc, "max_output_tokens")); most > 0 {
+		return min(most, mostTokens)
+	}
+	return reserve
+}
+
+// number is a top-level member's value when that is a whole number, else 0.
+func number(doc jsonedit.Doc, name string) int64 {
+	v, ok := doc.Member(name)
+	if !ok || v.Kind != jsonedit.Number {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(v.Raw()), 64)
+	if err != nil || f < 0 {
+		return 0
+	}
+	return int64(min(f, mostTokens))
+}
+
+// prompt reckons the tokens of a body; what it holds as base64 counts by the piece.
+func prompt(body []byte) int64 {
+	size, pieces := int64(len(body)), int64(0)
+	mark := []byte(";base64,")
+	for rest := body; ; {
+		i := bytes.Index(rest, mark)
+		if i < 0 {
+			break
+		}
+		rest = rest[i+len(mark):]
+		end := max(0, bytes.IndexByte(rest, '"'))
+		size -= int64(end)
+		pieces++
+		rest = rest[end:]
+	}
+	return size/bytesPerToken + pieces*imageTokens
+}
