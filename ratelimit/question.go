@@ -49,7 +49,7 @@ func read(r *ratelimitv3.RateLimitRequest, set *limits.Set) question {
 		case limits.DoneEntry:
 			q.hold = entry(d, limits.HoldEntry)
 			if first.GetValue() == limits.DoneTokens {
-				q.used, q.known = hits, true
+				q.used, q.known = max(0, hits-1), hits > 0
 			} else {
 				q.status = hits
 			}

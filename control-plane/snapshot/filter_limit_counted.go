@@ -46,8 +46,8 @@ func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
 	}
 	if kind == limits.Tokens {
 		config.RateLimits = append(config.RateLimits,
-			estimate(limits.EstimateTokens, "%REQ("+catalog.TokensHeader+")%"),
-			estimate(limits.EstimateBytes, "%REQ(content-length)%"),
+			estimate(limits.EstimateTokens, headerNumber(catalog.TokensHeader)),
+			estimate(limits.EstimateBytes, headerNumber("content-length")),
 			done(limits.DoneStatus, "%RESPONSE_CODE%"),
 			done(limits.DoneTokens, usedTokens),
 		)
@@ -55,7 +55,12 @@ func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
 	return filter(name, config)
 }
 
-// estimate is a descriptor that limits nothing. It carries a number, and is absent when there is none.
+// headerNumber is the number in a header of the request, 0 without it: Envoy complains of what is no number.
+func headerNumber(name string) string {
+	return "%CEL('" + name + "' in request.headers ? request.headers['" + name + "'] : '0')%"
+}
+
+// estimate is a descriptor that limits nothing: it carries a number.
 func estimate(what, format string) *routev3.RateLimit {
 	return &routev3.RateLimit{
 		Actions:    []*action{word(limits.EstimateEntry, what)},

@@ -13,9 +13,11 @@ const (
 	usageName      = "envoy.filters.http.ai_protocol_manager"
 	usageNamespace = "igw.usage"
 	usageRecord    = "metadata.typed_filter_metadata['" + usageNamespace + "']"
-	// usedTokens is what an answer took: input and output, or what the provider calls the total (embeddings have no
-	// output). It is no number when the answer does not say, and then no descriptor is made of it.
-	usedTokens = "%CEL(has(" + usageRecord + ".total_tokens) ? " + usageRecord + ".total_tokens : " + usageRecord + ".provider_total_tokens)%"
+	// usedTokens is one more than what an answer took, input and output, or what the provider calls the total
+	// (embeddings have no output); 0 when the answer does not say.
+	usedTokens = "%CEL('" + usageNamespace + "' in metadata.typed_filter_metadata ? (" +
+		"has(" + usageRecord + ".total_tokens) ? " + usageRecord + ".total_tokens + 1u : " +
+		"has(" + usageRecord + ".provider_total_tokens) ? " + usageRecord + ".provider_total_tokens + 1u : 0u) : 0u)%"
 	// mostEvents is how many events of one stream are looked at.
 	mostEvents = 1 << 20
 )

@@ -8,7 +8,6 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -39,11 +38,6 @@ func tokenLimitFilters(in Input) []*hcmv3.HttpFilter {
 		return nil
 	}
 	return []*hcmv3.HttpFilter{countedFilter(in, tokenLimitsName, limits.Tokens), usageFilter()}
-}
-
-// countsItself says whether Envoy asks the gateway's process about limits.
-func countsItself(c *config.Config) bool {
-	return c.Limits.Set.Limits(limits.Tokens) || c.Limits.Shared() && c.Limits.Set.Limits(limits.Requests)
 }
 
 // limitRoutes switches the limits' filters off where they do not hold: requests are limited for the API and the

@@ -13,7 +13,8 @@ const (
 	EstimateTokens = "tokens"
 	EstimateBytes  = "bytes"
 
-	// DoneEntry tells of a request that has ended, what it held beside it: its status, or the tokens that it took.
+	// DoneEntry tells of a request that has ended, what it held beside it: its status, or one more than the tokens that
+	// it took, 0 when nobody knows.
 	DoneEntry  = "done"
 	DoneStatus = "status"
 	DoneTokens = "tokens"
