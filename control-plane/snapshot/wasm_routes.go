@@ -5,6 +5,7 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
@@ -16,9 +17,10 @@ const (
 	wasmSuffix = ": wasm"
 )
 
-// wasmLane says whether the filter chooses providers. What single callers may do is known to ext_proc alone.
+// wasmLane says whether the filter chooses providers. What single callers may do is known to ext_proc alone, and
+// so is what a request may take where tokens are limited.
 func wasmLane(in Input) bool {
-	return in.WasmPath != "" && in.Config.Wasm.Enabled && !in.Config.Access.Restricts()
+	return in.WasmPath != "" && in.Config.Wasm.Enabled && !in.Config.Access.Restricts() && !in.Config.Limits.Set.Limits(limits.Tokens)
 }
 
 // wasmRoutes are where the wasm filter decides. They stand before those of modelRoutes: a request leaves them by the
