@@ -57,9 +57,3 @@ func (h *holds) take(id string) (hold, bool) {
 	delete(h.open, id)
 	return v, ok
 }
-
-func (h *holds) len() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.open)
-}

@@ -147,7 +147,7 @@ func (k *counting) write(c *config.Config, set *limits.Set) error {
 	if have, err := os.ReadFile(name); err == nil && bytes.Equal(have, content) {
 		return nil // another gateway was faster
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the service is another user, and this is no secret
 		return errors.New("RATELIMIT_CONFIG_DIR: the directory cannot be made: " + err.Error())
 	}
 	part, err := os.CreateTemp(dir, ".*")
@@ -155,7 +155,7 @@ func (k *counting) write(c *config.Config, set *limits.Set) error {
 		return errors.New("RATELIMIT_CONFIG_DIR: " + err.Error())
 	}
 	_, err = part.Write(content)
-	err = errors.Join(err, part.Chmod(0o644), part.Close()) // the service is another user, perhaps
+	err = errors.Join(err, part.Chmod(0o644), part.Close())
 	if err == nil {
 		err = os.Rename(part.Name(), name)
 	}

@@ -27,8 +27,7 @@ usage: inference-gateway [command]
   serve         the same without Envoy, for Envoys that run elsewhere: on this machine, or reached with mutual TLS
   bootstrap     print such an Envoy's bootstrap
   validate      read the configuration and print every problem; exit 1 when there is one
-  config        print the effective configuration, secrets masked; --envoy: as Envoy's resources;
-                --ratelimit: the rate limit service's configuration
+  config        print the effective configuration, secrets masked; --envoy, --ratelimit: as Envoy and the limits' service read it
   policy        check FILE, or test FILE CASES: print a policy's problems, or what it does with example requests
   keys          create, list and revoke API keys: see keys --help
   healthcheck   exit 0 when the gateway on this machine answers ready

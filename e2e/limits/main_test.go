@@ -216,4 +216,6 @@ func (c *caller) burst(t testing.TB, n int, model string, more ...string) map[in
 }
 
 // left is what a caller has of a kind, as the last answer told it.
-func left(r *harness.Response, kind string) string { return r.Header.Get("x-ratelimit-remaining-" + kind) }
+func left(r *harness.Response, kind string) string {
+	return r.Header.Get("x-ratelimit-remaining-" + kind)
+}

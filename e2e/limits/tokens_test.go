@@ -36,8 +36,10 @@ func (c *caller) settled(t *testing.T, tokens int) {
 	})
 }
 
-// estimated is what a request is reckoned at: four bytes of its prompt are a token.
-func estimated(model string, answer int, more ...string) int { return len(chat("up/"+model, more...))/4 + answer }
+// estimated is what a request is reckoned at, as the provider gets it: four bytes of its prompt are a token.
+func estimated(model string, answer int, more ...string) int {
+	return len(chat(model, more...))/4 + answer
+}
 
 func TestTokensAreChargedByWhatWasUsed(t *testing.T) {
 	c := theCounting(t).stranger(t)
