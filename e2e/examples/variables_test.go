@@ -20,7 +20,12 @@ var (
 )
 
 // foreign are words in capitals with an underscore that are no variables of the gateway.
-var foreign = []string{"FULL_DUPLEX_STREAMED", "SO_REUSEPORT", "RST_STREAM"}
+var foreign = []string{
+	"FULL_DUPLEX_STREAMED", "SO_REUSEPORT", "RST_STREAM",
+	// of the rate limit service
+	"RUNTIME_ROOT", "RUNTIME_SUBDIRECTORY", "RUNTIME_APPDIRECTORY", "RUNTIME_WATCH_ROOT", "RUNTIME_IGNOREDOTFILES",
+	"REDIS_SOCKET_TYPE", "REDIS_URL", "USE_STATSD",
+}
 
 // Every variable that an example or a page names is one that docs/configuration.md explains.
 func TestVariablesExist(t *testing.T) {
