@@ -32,11 +32,11 @@ const (
 type counting struct {
 	server  *ratelimit.Server
 	log     *slog.Logger
-	service link
+	service serviceConn
 }
 
-// link is a connection to the shared service, and what it was made of.
-type link struct {
+// serviceConn is a connection to the shared service, and what it was made of.
+type serviceConn struct {
 	conn    *grpc.ClientConn
 	address string
 	secure  bool
@@ -108,7 +108,7 @@ func (k *counting) policy(c *config.Config, set *limits.Set) (ratelimit.Policy, 
 // connect gives the connection to the service, a new one when it is another service.
 func (k *counting) connect(c *config.Config) (*grpc.ClientConn, error) {
 	address, secure := c.Limits.Service()
-	next := link{address: address, secure: secure, roots: c.Client.TLSCA}
+	next := serviceConn{address: address, secure: secure, roots: c.Client.TLSCA}
 	if was := k.service; was.conn != nil && was.address == next.address && was.secure == next.secure && was.roots == next.roots {
 		return was.conn, nil
 	}
