@@ -6,7 +6,7 @@ const (
 	InternalHeaderPrefix = "x-igw-"
 	ProviderHeader       = InternalHeaderPrefix + "provider" // the ID that a model request goes to
 	CheckedHeader        = InternalHeaderPrefix + "checked"  // a proxied body passed the check
-	PolicyHeader   = InternalHeaderPrefix + "policy"   // a policy has answered this request
+	PolicyHeader         = InternalHeaderPrefix + "policy"   // a policy has answered this request
 	CallerHeader         = InternalHeaderPrefix + "caller"   // who calls: key:<id>, oidc:<issuer>/<sub> or cert:<name>
 	SessionHeader        = InternalHeaderPrefix + "session"  // the ID token of a browser's login, until it has been verified
 	GroupsHeader         = InternalHeaderPrefix + "groups"   // the caller's groups, separated by commas
