@@ -48,13 +48,3 @@ func openToAll(in Input, list []*routev3.Route) []*routev3.Route {
 	}
 	return list
 }
-
-// tokensOnly narrows the requirement of a token to requests that come with one, where API keys are an identity as well.
-// Everything else is for ext_authz to judge, which lets nobody in without one of the two (config.CallersRequired). A token
-// is told by its beginning, which is that of {" in base64; no key begins so.
-func tokensOnly(in Input) []*routev3.HeaderMatcher {
-	if !in.Config.Access.Keys() {
-		return nil
-	}
-	return []*routev3.HeaderMatcher{headerRegex("authorization", `(?i)\s*bearer\s+eyJ.*`), headerAbsent("x-api-key")}
-}

@@ -6,6 +6,7 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	jwtv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -47,11 +48,27 @@ func jwtFilter(in Input) *hcmv3.HttpFilter {
 			RequiresAny: &jwtv3.JwtRequirementOrList{Requirements: either},
 		}}
 	}
-	c.Rules = append(c.Rules, &jwtv3.RequirementRule{
-		Match:           prefixPath("", tokensOnly(in)...), // not "/": what matches no rule is let through
-		RequirementType: &jwtv3.RequirementRule_Requires{Requires: requirement},
-	})
+	for _, match := range tokenMatches(in) {
+		c.Rules = append(c.Rules, &jwtv3.RequirementRule{
+			Match:           match,
+			RequirementType: &jwtv3.RequirementRule_Requires{Requires: requirement},
+		})
+	}
 	return filter(jwtName, c)
+}
+
+// tokenMatches are the requests that need a token: all of them, or, where API keys are an identity as well, those that come
+// with one. What then comes with none is for ext_authz to judge, which lets nobody in without one of the two
+// (config.CallersRequired). A token is told by its beginning, which is that of {" in base64; no key begins so.
+func tokenMatches(in Input) []*routev3.RouteMatch {
+	const anywhere = "" // not "/": what matches no rule is let through
+	if !in.Config.Access.Keys() {
+		return []*routev3.RouteMatch{prefixPath(anywhere)}
+	}
+	return []*routev3.RouteMatch{
+		prefixPath(anywhere, headerPresentMatch(catalog.SessionHeader)),
+		prefixPath(anywhere, headerRegex("authorization", `(?i)\s*bearer\s+eyJ.*`), headerAbsent("x-api-key")),
+	}
 }
 
 // bearerPrefixes are how clients write the scheme; Envoy minds the case, unlike RFC 9110, 11.1.

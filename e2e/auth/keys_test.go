@@ -97,3 +97,27 @@ claims:
 	assert.Contains(t, text, `"caller":"key:ci"`)
 	assert.NotContains(t, text, key)
 }
+
+func TestABrowserLogsInWhereKeysAreInUse(t *testing.T) {
+	const key = "igw-of-the-build-farm"
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	require.NoError(t, os.WriteFile(keys, []byte(fmt.Sprintf("keys: [{id: ci, sha256: %s}]", access.Hash(key))), 0o600))
+	w := newLoginWorld(t, "API_KEYS_FILE", keys)
+	harness.Eventually(t, patience, "browsers are sent to the issuer", func() bool {
+		return newBrowser(t).ask(http.MethodGet, w.URL+"/v1/models", nil).Status == http.StatusFound
+	})
+	b := newBrowser(t)
+	_, page := b.logIn(w, "/v1/models")
+	require.Equal(t, http.StatusOK, page.Status, page)
+	ask := func(b *browser, headers ...string) int {
+		return b.ask(http.MethodGet, w.URL+"/proxy/own/v1/x", nil, append(headers, "Accept: application/json")...).Status
+	}
+	assert.Equal(t, http.StatusOK, ask(b), "the session")
+	assert.Equal(t, http.StatusOK, ask(newBrowser(t), bearer(key)), "a key")
+	assert.Equal(t, http.StatusUnauthorized, ask(newBrowser(t)), "neither")
+	assert.Equal(t, http.StatusUnauthorized, ask(b, bearer("igw-other")), "a bad key is not mended by a session")
+	for _, c := range b.host(w) {
+		c.Value = "x" + c.Value
+	}
+	assert.Equal(t, http.StatusUnauthorized, ask(b), "a broken session")
+}
