@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -163,9 +164,14 @@ func bodyOf(n yaml.Node) ([]byte, error) {
 	return c.json, nil
 }
 
-var decodeLine = regexp.MustCompile(`^line (\d+): (.*)`)
+var (
+	decodeLine  = regexp.MustCompile(`^line (\d+): (.*)`)
+	unknownName = regexp.MustCompile(`^field (\S+) not found in type`)
+	wrongKind   = regexp.MustCompile(`^cannot unmarshal .* into (\S+)`)
+)
 
-// decodeProblems turns the decoder's list of errors into ours.
+// decodeProblems turns the decoder's list of errors into ours: it names types of this program, which tell a reader of
+// the file nothing.
 func decodeProblems(name string, err error) Problems {
 	var list *yaml.TypeError
 	if !errors.As(err, &list) {
@@ -175,19 +181,30 @@ func decodeProblems(name string, err error) Problems {
 	for _, text := range list.Errors {
 		p := Problem{File: name, Message: text}
 		if m := decodeLine.FindStringSubmatch(text); m != nil {
-			_, _ = fmt.Sscan(m[1], &p.Line)
-			p.Message = goless.Replace(typeName.ReplaceAllString(m[2], "here"))
+			p.Line, _ = strconv.Atoi(m[1])
+			p.Message = m[2]
+		}
+		if m := unknownName.FindStringSubmatch(p.Message); m != nil {
+			p.Message = "unknown field " + m[1]
+		} else if m := wrongKind.FindStringSubmatch(p.Message); m != nil {
+			p.Message = "expected " + kindOf(m[1])
 		}
 		out = append(out, p)
 	}
 	return out
 }
 
-// typeName is how the decoder names a type of this program, which tells its reader nothing.
-var (
-	typeName = regexp.MustCompile(`in type \S+`)
-	goless   = strings.NewReplacer("cannot unmarshal", "cannot take", "!!seq", "a list", "!!map", "a map", "!!str", "text", "into policyfile.", "for a ")
-)
+func kindOf(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"):
+		return "a whole number"
+	case goType == "string":
+		return "text"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	}
+	return "a map"
+}
 
 // sameJSON compares two bodies as JSON, the order of members aside.
 func sameJSON(a, b []byte) bool {

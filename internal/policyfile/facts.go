@@ -2,7 +2,10 @@ package policyfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
 )
 
 // facts answers for an example request what Envoy answers for a real one.
@@ -60,12 +63,19 @@ func appendClaim(dst []string, claims map[string]any, name string) []string {
 	return append(dst, fmt.Sprint(value))
 }
 
-// counters is policy.Budgets for one case: time stands still.
-type counters struct{ sums map[string]int64 }
+// cells keeps the counters of one case.
+type cells map[int][]byte
 
-func (c counters) Now() int64 { return 1_800_000_000 }
+// Load has no other writers to tell of.
+func (c cells) Load(cell int) ([]byte, uint32) { return c[cell], 0 }
 
-func (c counters) Add(key string, _, n int64) int64 {
-	c.sums[key] += n
-	return c.sums[key]
+// Store always succeeds.
+func (c cells) Store(cell int, data []byte, _ uint32) bool {
+	c[cell] = slices.Clone(data)
+	return true
+}
+
+// newBudgets gives the counters of one case, for which time stands still.
+func newBudgets() *policy.Table {
+	return &policy.Table{Cells: cells{}, Size: 1024, Clock: func() int64 { return 1_800_000_000 }}
 }

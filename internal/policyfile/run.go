@@ -52,7 +52,7 @@ func Run(p *policy.Policy, cases []Case) Report {
 }
 
 func run(p *policy.Policy, names []string, c *Case) (Result, []policy.Step) {
-	budgets := counters{sums: map[string]int64{}}
+	budgets := newBudgets()
 	var r policy.Request
 	var d policy.Decision
 	for range max(1, c.Repeat) {

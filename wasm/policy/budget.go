@@ -154,8 +154,10 @@ func (r *Request) appendPart(p *Policy, key []byte, part keyPart) []byte {
 	case keyLookup:
 	}
 	f := r.fact(part.at, part.lookup)
-	for _, value := range r.seen.claims[f.from:f.to] {
-		key = append(append(key, value...), ',')
+	if part.lookup.kind == lookClaim {
+		for _, value := range r.seen.values[f.from:f.to] {
+			key = append(append(key, value...), ',')
+		}
 	}
 	return append(key, f.value...)
 }

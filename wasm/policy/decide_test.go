@@ -158,6 +158,20 @@ func TestSettingsOfAPolicy(t *testing.T) {
 	assert.True(t, p.NeedsBody() && p.NeedsUsage())
 }
 
+func TestProvidersOfTheConfigurationMayStandBeforeAModel(t *testing.T) {
+	const json = `{"rules":[{"name":"a","match":{"provider":"mine","model":"m"},"act":{"model":"n"}}]}`
+	body := []byte(`{"model":"Mine/m"}`)
+	request := func() *Request {
+		return &Request{Method: "POST", Path: "/v1/chat/completions", Body: Body{State: Whole, Bytes: body}}
+	}
+	assert.Empty(t, parse(t, json).Decide(request()).Name)
+	p, problems := Parse([]byte(json), "mine")
+	require.Empty(t, problems)
+	d := p.Decide(request())
+	assert.Equal(t, "a", d.Name)
+	assert.Equal(t, "Mine/n", d.Model)
+}
+
 func TestLimitsOfAPolicy(t *testing.T) {
 	for name, json := range map[string]string{
 		"too many rules":      `{"rules":[` + strings.TrimSuffix(strings.Repeat(`{},`, maxRules+1), ",") + `]}`,

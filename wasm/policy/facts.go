@@ -36,7 +36,7 @@ type seen struct {
 	streaming, tools, images              answer
 
 	facts   []fact
-	claims  []string // values of claims, of all facts
+	values  []string // of claims and headers, of all facts
 	scratch []byte
 	edits   []jsonedit.Edit
 	steps   []Step

@@ -178,9 +178,11 @@ func (f *factIndex) keepFact(got *fact, s *seen) {
 	switch {
 	case !got.ok:
 		f.keep(s)
-	case f.kind == lookClaim:
-		f.keep(s, s.claims[got.from:got.to]...)
-	default:
+	case got.to == got.from:
 		f.keep(s, got.value)
+	case got.value == "":
+		f.keep(s, s.values[got.from:got.to]...)
+	default: // a header that is a list counts as a whole, too
+		f.keep(s, append(s.values[got.from:got.to:got.to], got.value)...)
 	}
 }

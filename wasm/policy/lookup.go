@@ -23,7 +23,7 @@ const (
 	lookNode
 )
 
-// fact is the answer to a lookup. Claims may have several values, which stand in seen.claims[from:to].
+// fact is the answer to a lookup. A claim may have several values, and so may a header; they stand in seen.values[from:to].
 type fact struct {
 	asked, ok bool
 	value     string
@@ -77,15 +77,15 @@ func (n *named) hold(r *Request) bool {
 		return f.ok == (n.present == yes)
 	case !f.ok:
 		return false
-	case n.kind == lookClaim:
-		for _, value := range r.seen.claims[f.from:f.to] {
-			if n.values.match(value) {
-				return true
-			}
-		}
-		return false
+	case n.kind != lookClaim && n.values.match(f.value):
+		return true
 	}
-	return n.values.match(f.value)
+	for _, value := range r.seen.values[f.from:f.to] {
+		if n.values.match(value) {
+			return true
+		}
+	}
+	return false
 }
 
 // fact asks the host, once.
@@ -102,12 +102,13 @@ func (r *Request) fact(at int, l lookup) *fact {
 	switch l.kind {
 	case lookHeader:
 		f.value, f.ok = r.Facts.Header(l.name)
+		s.splitHeader(f)
 	case lookLabel:
 		f.value, f.ok = r.Facts.NodeLabel(l.name)
 	case lookClaim:
-		f.from = len(s.claims)
-		s.claims = r.Facts.AppendClaims(s.claims, l.name)
-		f.to = len(s.claims)
+		f.from = len(s.values)
+		s.values = r.Facts.AppendClaims(s.values, l.name)
+		f.to = len(s.values)
 		f.ok = f.to > f.from
 	case lookPrincipal:
 		f.value = r.Facts.Principal()
@@ -120,6 +121,18 @@ func (r *Request) fact(at int, l lookup) *fact {
 		f.ok = f.value != ""
 	}
 	return f
+}
+
+// splitHeader keeps the members of a header that is a list, so that a rule about one of them holds, wherever in the list
+// it stands and whether it came in a header of its own.
+func (s *seen) splitHeader(f *fact) {
+	f.from = len(s.values)
+	if strings.IndexByte(f.value, ',') >= 0 {
+		for member := range strings.SplitSeq(f.value, ",") {
+			s.values = append(s.values, strings.TrimSpace(member))
+		}
+	}
+	f.to = len(s.values)
 }
 
 // peerNamespace believes the peer's certificate before its metadata.

@@ -9,8 +9,9 @@ import (
 )
 
 // Parse reads a policy as JSON. When there are problems, it gives all of them and no policy. The policy keeps nothing of
-// the bytes.
-func Parse(json []byte) (*Policy, []Problem) {
+// the bytes. Providers are IDs, beyond those that are known, which may stand before the slash of a model: at the edge,
+// those of the configuration.
+func Parse(json []byte, providers ...string) (*Policy, []Problem) {
 	if len(json) > maxPolicy {
 		return nil, []Problem{{Message: "the policy is larger than " + strconv.Itoa(maxPolicy) + " bytes"}}
 	}
@@ -43,6 +44,9 @@ func Parse(json []byte) (*Policy, []Problem) {
 	})
 	if len(r.problems) > 0 {
 		return nil, r.problems
+	}
+	for _, id := range providers {
+		hosts = append(hosts, hostRow{id: strings.ToLower(id)})
 	}
 	p.hosts = hostTable(hosts)
 	p.prepare()

@@ -44,7 +44,7 @@ type Body struct {
 type Request struct {
 	Method    string
 	Path      string // :path, with the query
-	Authority string // :authority
+	Authority string // :authority, where it says which upstream is meant. At the edge it does not, and is left empty
 	Upstream  string // host of the upstream that the route leads to, where it is known
 	Provider  string // ID of the provider, where routing has decided it; else it is found by upstream or by model
 	Model     string // as the provider gets it, where routing has decided it; else it is found in body or path
@@ -58,11 +58,11 @@ type Request struct {
 // Reset makes r fit for another request.
 func (r *Request) Reset() {
 	s := &r.seen
-	clear(s.claims)
+	clear(s.values)
 	clear(s.edits)
 	clear(s.holds) // so that nothing of the last request is kept alive
 	*r = Request{seen: seen{
-		facts: s.facts[:0], claims: s.claims[:0], scratch: s.scratch[:0],
+		facts: s.facts[:0], values: s.values[:0], scratch: s.scratch[:0],
 		edits: s.edits[:0], steps: s.steps[:0], holds: s.holds[:0], set: s.set[:0], kept: s.kept[:0],
 	}}
 }
