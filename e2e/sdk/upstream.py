@@ -1,7 +1,8 @@
 """A second provider for the SDK tests: one that fails in the ways real providers do, and that speaks Anthropic's
 messages natively. Standard library only. It listens on a free port and prints it as its first line.
 
-The model says what happens: status-429, slow, reset, error-midstream, and for /messages any claude-… model.
+The model says what happens: status-429, slow, reset, error-midstream, late-429 (calls the tool mcp_t_echo with the
+user's words, and fails once it has the result), and for /messages any claude-… model.
 """
 
 import json
@@ -50,6 +51,8 @@ class Upstream(BaseHTTPRequestHandler):
             self.fail(500)
         elif model == "reset":
             self.reset()
+        elif model.startswith("late-"):
+            self.late(body, int(model.removeprefix("late-")))
         elif model == "error-midstream":
             self.error_midstream(model)
         else:
@@ -70,6 +73,23 @@ class Upstream(BaseHTTPRequestHandler):
                  "choices": [{"index": 0, "delta": {"role": "assistant", "content": "so far"}, "finish_reason": None}]}
         error = {"error": {"message": "The engine fell over.", "type": "server_error", "param": None, "code": "engine"}}
         self.events([f"data: {json.dumps(chunk)}\n\n", f"data: {json.dumps(error)}\n\n"])
+
+    def late(self, body, status):
+        last = body["messages"][-1]
+        if last["role"] == "tool":
+            self.fail(status)
+            return
+        call = {"index": 0, "id": "call_1", "type": "function",
+                "function": {"name": "mcp_t_echo", "arguments": json.dumps({"text": last["content"]})}}
+        message = {"role": "assistant", "content": "so far", "tool_calls": [call]}
+        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": body["model"]}
+        if not body.get("stream"):
+            self.answer(200, {**answer, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]})
+            return
+        answer["object"] = "chat.completion.chunk"
+        chunks = [{**answer, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+                  for delta, finish in ((message, None), ({}, "tool_calls"))]
+        self.events([*(f"data: {json.dumps(c)}\n\n" for c in chunks), "data: [DONE]\n\n"])
 
     def messages(self, body):
         if self.headers.get("x-api-key") != "sk-stub" or self.headers.get("anthropic-version") is None:

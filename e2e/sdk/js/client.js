@@ -2,6 +2,7 @@
 import OpenAI from 'openai';
 
 export const gatewayOnly = process.env.SDK_GATEWAY ? {} : { skip: 'needs the gateway' };
+export const withTools = process.env.SDK_TOOLS ? {} : { skip: 'needs the gateway with tools' };
 export const model = (name) => (process.env.SDK_PREFIX ?? '') + name;
 export const ask = (content) => [{ role: 'user', content }];
 
