@@ -100,11 +100,11 @@ func startGateway(ctx context.Context, o *options, f *fleet, envoy string, mockP
 		env = append(env, fill.Replace(kv)) // of two with one name the last counts, so flags win over the defaults
 	}
 	began := time.Now()
-	p, err := f.start("gateway", env, words[0], words[1:]...)
+	p, err := f.start(o.gatewayName, env, words[0], words[1:]...)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{Name: "gateway", Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Model: o.gatewayModel, proc: p}
+	t := &target{Name: o.gatewayName, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Model: o.gatewayModel, proc: p}
 	if err := waitFor(ctx, p, o.startLimit, t.answers(o.gatewayReady)); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type job struct {
 	Grace    time.Duration // for the answers that are under way when Duration is over
 	OneShot  bool          // one request for each connection, all open together: the open-streams part
 	Ramp     time.Duration // OneShot: over how long the connections are opened
+	Steps    []job         // instead of one request: several, one after the other, each on a connection of its own
 }
 
 // loadEvent is one line of the load generator's standard output: "ready" (it waits for a line before it starts to measure),
@@ -66,7 +67,16 @@ func loadMain([]string) error {
 		return err
 	}
 	out := json.NewEncoder(os.Stdout)
-	g := newGenerator(j)
+	var g interface {
+		connect() error
+		loop(d time.Duration)
+		begin()
+		oneShot(allOpen func())
+		result(took, cpu time.Duration) loadResult
+	} = newGenerator(j)
+	if len(j.Steps) > 0 {
+		g = newChain(j)
+	}
 	if err := g.connect(); err != nil {
 		return err
 	}
@@ -175,7 +185,7 @@ func (g *generator) oneShot(allOpen func()) {
 	wg.Wait()
 }
 
-func (g *generator) result(took time.Duration, cpu time.Duration) loadResult {
+func (g *generator) result(took, cpu time.Duration) loadResult {
 	r := loadResult{Seconds: took.Seconds(), CPU: cpu.Seconds(), MaxOpen: int(g.maxOpen.Load())}
 	var whole, first []time.Duration
 	for _, c := range g.clients {

@@ -25,13 +25,13 @@ import (
 type options struct {
 	envoy, mockAddr, jsonFile, logs          string
 	gatewayCmd, gatewayURL, gatewayModel     string
-	gatewayReady                             string
+	gatewayReady, gatewayName                string
 	gatewayEnv                               list
 	conns                                    list
 	gatewayPID, concurrency, rounds, streams int
 	duration, warmup, pause, idle            time.Duration
 	startLimit, timeLimit                    time.Duration
-	quick, standIn, usage                    bool
+	quick, standIn, usage, loops             bool
 }
 
 // list is a flag that may be given more than once.
@@ -45,6 +45,8 @@ func main() {
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == "mock":
 		err = mockMain(os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "tools":
+		err = toolServerMain()
 	case len(os.Args) > 1 && os.Args[1] == "load":
 		err = loadMain(os.Args[2:])
 	default:
@@ -95,7 +97,7 @@ func benchMain(args []string) int {
 }
 
 func parseFlags(args []string) (*options, error) {
-	o := &options{gatewayEnv: list{"PROVIDERS=mock", "MOCK_API_URL={mock}/v1", "MOCK_AUTH=none", "SERVER_PORT={port}", "ENVOY_PATH={envoy}"}}
+	o := &options{gatewayName: "gateway", gatewayEnv: list{"PROVIDERS=mock", "MOCK_API_URL={mock}/v1", "MOCK_AUTH=none", "SERVER_PORT={port}", "ENVOY_PATH={envoy}"}}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&o.envoy, "envoy", "", "Envoy binary (default ENVOY_PATH, then .cache/envoy/envoy)")
 	fs.IntVar(&o.concurrency, "concurrency", runtime.NumCPU(), "worker threads of the raw Envoy; keep it the same as the gateway's")
@@ -115,6 +117,7 @@ func parseFlags(args []string) (*options, error) {
 	fs.IntVar(&o.streams, "streams", 2000, "streams open at the same time; 0 leaves this part out")
 	fs.DurationVar(&o.pause, "pause", 500*time.Millisecond, "between the chunks of the open streams, 20 each")
 	fs.BoolVar(&o.usage, "usage", false, "streams ask for a usage chunk (stream_options.include_usage)")
+	fs.BoolVar(&o.loops, "loops", true, "measure tool loops too, with a gateway of their own and an MCP server")
 	fs.BoolVar(&o.quick, "quick", false, "a look instead of a measurement: 2 rounds of 1s, 200 short streams; flags given as well win")
 	fs.StringVar(&o.jsonFile, "json", "", "write everything that was measured to this file")
 	fs.StringVar(&o.logs, "logs", "", "keep the logs and configurations of the started processes in this directory")
@@ -164,7 +167,8 @@ func (o *options) limit() time.Duration {
 	}
 	cells := time.Duration(2 * len(o.conns) * (2*o.rounds + 1))
 	streams := 2 * (streamChunks*o.pause*2 + 10*time.Second)
-	return 2*(cells*(o.duration+o.warmup+time.Second)+streams) + o.startLimit + o.idle + time.Minute
+	loops := time.Duration(6*o.rounds)*(o.duration+o.warmup+time.Second) + time.Minute
+	return 2*(cells*(o.duration+o.warmup+time.Second)+streams+loops) + 2*o.startLimit + o.idle + time.Minute
 }
 
 // run is the order of everything.
@@ -209,10 +213,10 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.measureCells(ctx, mock, targets); err != nil {
 		return err
 	}
-	if b.streams == 0 {
-		return nil
-	}
 	for _, t := range targets {
+		if b.streams == 0 {
+			break
+		}
 		progress("%d open streams, %s", b.streams, t.Name)
 		s, err := b.openStreams(ctx, t)
 		if err != nil {
@@ -220,7 +224,10 @@ func (b *bench) run(ctx context.Context) (err error) {
 		}
 		b.report.Streams = append(b.report.Streams, s)
 	}
-	return nil
+	if !b.loops || b.standIn || b.gatewayURL != "" {
+		return nil
+	}
+	return b.measureLoops(ctx, mock)
 }
 
 func (b *bench) prepare() (err error) {

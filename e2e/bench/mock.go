@@ -143,6 +143,8 @@ func mockReply(start, body []byte) (mockAnswer, time.Duration) {
 		return mockModels, 0
 	case !bytes.HasPrefix(start, []byte("POST ")) || !bytes.Contains(start, []byte("/chat/completions")):
 		return mockUnsure, 0
+	case callsTool(body):
+		return mockCall(body), 0
 	case !bytes.HasPrefix(member(body, "stream"), []byte("true")):
 		return mockChat, 0
 	case bytes.HasPrefix(member(body, "include_usage"), []byte("true")):

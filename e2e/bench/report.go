@@ -22,6 +22,7 @@ type report struct {
 	Alone       []run // the load generator on the mock, nothing between: what the harness itself can do
 	Runs        []run
 	Streams     []streamRun
+	Loops       *loopReport
 	Notes       []string
 	Problems    []string // wrong answers and the like: any of them makes the exit code 1
 }
@@ -100,6 +101,9 @@ func (r *report) print(out io.Writer) {
 		}
 	}
 	w.Flush()
+	if r.Loops != nil {
+		r.Loops.print(out)
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintln(out, "note:", n)
 	}
