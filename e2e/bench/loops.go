@@ -23,18 +23,24 @@ type loopReport struct {
 type unusedRun struct {
 	Round      int
 	Streamed   bool
-	Direct, On loadResult
+	Direct, On costed
 }
 
 type calledRun struct {
 	Round      int
-	Hand, Loop loadResult // by hand: the model, the tool, the model again
+	Hand, Loop costed // by hand: the model, the tool, the model again
 }
 
 type manyRun struct {
 	Loops                int
-	Result               loadResult
+	Result               costed
 	Before, After, Later map[string]float64 // RSS in MB; later is after a second such load
+}
+
+// costed is what was measured, with the processor time of the processes.
+type costed struct {
+	loadResult
+	CPU map[string]float64 // seconds for 1,000 requests, by group
 }
 
 const (
@@ -107,7 +113,7 @@ func (b *bench) unused(ctx context.Context, t *target, round int) error {
 		parts := []struct {
 			what string
 			job  job
-			into *loadResult
+			into *costed
 		}{{"direct", direct, &r.Direct}, {"with tools", loop, &r.On}}
 		if round%2 == 1 {
 			parts[0], parts[1] = parts[1], parts[0]
@@ -141,7 +147,6 @@ func (b *bench) called(ctx context.Context, t, mock *target, toolAddr string, ro
 	if r.Loop, err = b.simple(ctx, t, "one tool called, by the gateway", loop); err != nil {
 		return err
 	}
-	r.Loop.Differs = 0
 	b.report.Loops.Called = append(b.report.Loops.Called, r)
 	return nil
 }
@@ -237,18 +242,36 @@ func (b *bench) many(ctx context.Context, t *target) error {
 	return nil
 }
 
-// simple runs one job and judges its answers.
-func (b *bench) simple(ctx context.Context, t *target, what string, j job) (loadResult, error) {
-	res, err := b.load(ctx, j, func(string) error { return nil })
+// simple runs one job, judges its answers and says what they cost.
+func (b *bench) simple(ctx context.Context, t *target, what string, j job) (costed, error) {
+	var groups []group
+	var before, after map[string]usage
+	res, err := b.load(ctx, j, func(event string) (err error) {
+		switch event {
+		case "ready":
+			if groups, err = t.groups(); err != nil {
+				return err
+			}
+			before, err = measureAll(append(groups, b.mock))
+		case "done":
+			after, err = b.again(t, groups)
+		}
+		return err
+	})
 	if err != nil {
-		return res, fmt.Errorf("%s: %w", what, t.explain(err))
+		return costed{}, fmt.Errorf("%s: %w", what, t.explain(err))
+	}
+	c := costed{loadResult: res, CPU: costs(before, after)}
+	c.CPU["load"] = res.CPU
+	for k := range c.CPU {
+		c.CPU[k] *= 1000 / float64(max(res.Requests, 1))
 	}
 	progress("%s: %d, p50 %s ms", what, res.Requests, number(res.P50))
 	if j.WantLen == 0 && len(j.Steps) == 0 {
 		res.Differs = 0
 	}
 	b.judge(what, res)
-	return res, nil
+	return c, nil
 }
 
 func withHeader(request []byte, line string) []byte {

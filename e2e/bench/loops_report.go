@@ -9,24 +9,9 @@ import (
 // print shows medians over the rounds, and ratios of neighbours in time.
 func (l *loopReport) print(out io.Writer) {
 	fmt.Fprintf(out, "\ntool loops, %d tools of one MCP server\n", loopTools)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, streamed := range []bool{false, true} {
-		var direct, on []float64
-		for _, r := range l.Unused {
-			if r.Streamed == streamed {
-				direct, on = append(direct, perRequest(r.Direct)), append(on, perRequest(r.On))
-			}
-		}
-		if s := spreadOf(ratios(on, direct)); s != nil {
-			kind := "non-streamed"
-			if streamed {
-				kind = "streamed"
-			}
-			fmt.Fprintf(w, "none called, %s, %d connections:\tdirect lane\t%s ms\twith tools\t%s ms a request\tratio %.2f (%.2f to %.2f)\t\n",
-				kind, unusedConns, number(median(direct)), number(median(on)), s.Median, s.Min, s.Max)
-		}
+		l.printUnused(out, streamed)
 	}
-	w.Flush()
 	var hand, loop, added []float64
 	for _, r := range l.Called {
 		hand, loop, added = append(hand, r.Hand.P50), append(loop, r.Loop.P50), append(added, r.Loop.P50-r.Hand.P50)
@@ -44,8 +29,48 @@ func (l *loopReport) print(out io.Writer) {
 	}
 }
 
+// printUnused compares the lanes.
+func (l *loopReport) printUnused(out io.Writer, streamed bool) {
+	var direct, on []costed
+	for _, r := range l.Unused {
+		if r.Streamed == streamed {
+			direct, on = append(direct, r.Direct), append(on, r.On)
+		}
+	}
+	times := func(of []costed) (v []float64) {
+		for _, r := range of {
+			v = append(v, perRequest(r))
+		}
+		return v
+	}
+	s := spreadOf(ratios(times(on), times(direct)))
+	if s == nil {
+		return
+	}
+	fmt.Fprintf(out, "none called, %s\n", cell{streamed, unusedConns})
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tms a request\tp50 ms\tfirst p50\tCPU s/1000: gateway\tenvoy\tmock\tload\t")
+	for _, lane := range []struct {
+		name string
+		of   []costed
+	}{{"direct lane", direct}, {"with tools", on}} {
+		var p50, first []float64
+		cpu := map[string][]float64{}
+		for _, r := range lane.of {
+			p50, first = append(p50, r.P50), append(first, r.FirstP50)
+			for k, v := range r.CPU {
+				cpu[k] = append(cpu[k], v)
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", lane.name, number(median(times(lane.of))), number(median(p50)), number(median(first)),
+			number(median(cpu["gateway"])), number(median(cpu["envoy"])), number(median(cpu["mock"])), number(median(cpu["load"])))
+	}
+	w.Flush()
+	fmt.Fprintf(out, "  with tools / direct lane: %.2f (%.2f to %.2f)\n", s.Median, s.Min, s.Max)
+}
+
 // perRequest is the time that each request takes of a server that is kept busy, in milliseconds.
-func perRequest(r loadResult) float64 {
+func perRequest(r costed) float64 {
 	if r.Requests == 0 {
 		return 0
 	}
