@@ -13,9 +13,15 @@ var null = []byte("null")
 // send appends a chunk as the client gets it: of one identity, and with no count, which comes last and once.
 func (st *stream) send(dst, chunk []byte) []byte {
 	doc, err := jsonedit.Parse(chunk)
-	if err != nil { // cannot be: it was parsed or made here
+	if err != nil { // cannot be: it was made here
 		return dst
 	}
+	return st.sendDoc(dst, doc)
+}
+
+// sendDoc is send of a chunk that has been read.
+func (st *stream) sendDoc(dst []byte, doc jsonedit.Doc) []byte {
+	chunk := doc.Body()
 	var edits []jsonedit.Edit
 	for _, e := range st.identity {
 		if v, ok := doc.Member(e.Name); !ok || !bytes.Equal(v.Raw(), e.Raw) {

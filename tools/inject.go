@@ -21,6 +21,10 @@ func (s *Session) inject() bool {
 	if len(visible) == 0 && !hidden {
 		return false
 	}
+	if count == 0 && len(visible) == len(s.tools.tools) && !hidden { // as most requests are: nothing has to be made
+		s.always = append(s.always, jsonedit.Edit{Name: "tools", Raw: s.tools.all})
+		return true
+	}
 	added := make([][]byte, 0, len(visible)+len(selectorTools))
 	for _, i := range visible {
 		added = append(added, s.offer(i))

@@ -31,12 +31,14 @@ func Join(catalogues ...Catalogue) Catalogue {
 			j.definitions = append(j.definitions, define(t, t.Name))
 		}
 	}
+	j.all = arrayOf(j.definitions...)
 	return j
 }
 
 type joined struct {
 	tools       []Tool
 	definitions [][]byte // of each tool, as a member of a request's tools
+	all         []byte   // an array of them
 	at          map[string]place
 }
 

@@ -125,7 +125,7 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 		case !st.known: // Azure sends one before the id is known
 			st.early = append(st.early, chunk.Body())
 		default:
-			dst = st.send(dst, chunk.Body())
+			dst = st.sendDoc(dst, chunk)
 		}
 		return dst
 	}
@@ -145,7 +145,7 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 			choices = arrayOf(choice.Apply(nil, edits...))
 			chunk, _ = jsonedit.Parse(chunk.Replace(nil, "choices", choices))
 		}
-		dst = st.send(dst, chunk.Body())
+		dst = st.sendDoc(dst, chunk)
 	}
 	for _, d := range released {
 		dst = st.send(dst, st.pattern(chunk.Body(), callsDelta(d), null))
