@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sync"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
@@ -44,6 +45,12 @@ func (f *whole) finish(t *turn, v verdict) error {
 
 func (f *whole) fail(e *apierror.Error) { e.Write(f.out.w) }
 
+// pieceSize is how much of a stream is taken in and passed on at a time.
+const pieceSize = 16 << 10
+
+// readBuffers are for reading into: what is read is copied where it is kept.
+var readBuffers = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
 // streamed is the face of a loop whose client reads events. Its headers are those of the first turn.
 type streamed struct {
 	*loop
@@ -58,7 +65,9 @@ func (f *streamed) read(ctx context.Context, resp *http.Response) (*turn, error)
 		f.out.start(resp.StatusCode, resp.Header)
 	}
 	var out []byte
-	piece, left := make([]byte, 32<<10), f.MaxAnswer
+	buffer := readBuffers.Get().(*[pieceSize]byte)
+	defer readBuffers.Put(buffer)
+	piece, left := buffer[:], f.MaxAnswer
 	for !f.stream.done {
 		n, readErr := resp.Body.Read(piece)
 		if left -= int64(n); left < 0 {

@@ -252,7 +252,8 @@ func loopbackClient(dial dialer) *http.Client {
 }
 
 // loopbackBuffer takes a request with the definitions of many tools, so that it goes out in one piece. (net/http's own
-// 4 KiB would cost a system call, and Envoy a read, for each 4 KiB.)
+// 4 KiB would cost a system call, and Envoy a read, for each 4 KiB.) The other way, it lets the events of a fast model be
+// read, and passed on, several at a time.
 const loopbackBuffer = 32 << 10
 
 // loopbackTransport keeps enough connections for as many loops as there may be. raw leaves compressed answers as they
@@ -264,6 +265,7 @@ func loopbackTransport(dial dialer, raw bool) *http.Transport {
 		IdleConnTimeout:     30 * time.Second,
 		DisableCompression:  raw,
 		WriteBufferSize:     loopbackBuffer,
+		ReadBufferSize:      loopbackBuffer,
 	}
 }
 

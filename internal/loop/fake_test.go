@@ -98,7 +98,7 @@ func (l *logged) String() string {
 }
 
 // start serves a loop lane. A nil model is the demo provider, with its faults.
-func start(t *testing.T, model http.Handler, change func(*Options)) *gateway {
+func start(t testing.TB, model http.Handler, change func(*Options)) *gateway {
 	t.Helper()
 	if model == nil {
 		model = demo.New(demo.Options{Faults: true})
@@ -137,7 +137,7 @@ func start(t *testing.T, model http.Handler, change func(*Options)) *gateway {
 	return g
 }
 
-func testDirectory(t *testing.T) *providers.Directory {
+func testDirectory(t testing.TB) *providers.Directory {
 	t.Helper()
 	chat := []catalog.Endpoint{catalog.ChatCompletions}
 	return providers.NewDirectory([]providers.Entry{
