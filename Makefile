@@ -37,10 +37,10 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools test-conformance demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build $(ENVOY_DEP) ## build everything and start the gateway on http://localhost:8080
 	exec $(BIN) run
@@ -75,6 +75,9 @@ test-tools: build $(ENVOY_DEP) ## run the slow tests against a real MCP server a
 	MCP_TEST_REAL=1 $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestReal ./tools/mcp/
 	A2A_AGENT_PYTHON=$(CURDIR)/.cache/a2a-venv/bin/python $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestRealAgent ./tools/a2a
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
+
+test-conformance: ## run the official MCP conformance suite (npm) against the MCP client
+	MCP_TEST_CONFORMANCE=1 $(GO) test -v -count=1 -timeout $(TEST_TIMEOUT) -run TestConformance ./tools/mcp/
 
 demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py

@@ -129,7 +129,7 @@ func (d *dialer) hello() mcp.InitializeRequest {
 }
 
 func (d *dialer) wire(g *gate) *wire {
-	return &wire{base: d.base, origin: d.origin, headers: d.target.Headers, limit: d.limit, gate: g}
+	return newWire(d.base, d.origin, d.target.Headers, d.limit, g)
 }
 
 // silent is for mcp-go, whose log lines hold addresses: what matters is logged by server.

@@ -12,12 +12,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // quick are options for tests: everything that waits waits a little.
 func quick(servers ...Server) Options {

@@ -1,9 +1,11 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 var (
 	errForeign  = errors.New("an address other than the configured one")
 	errRedirect = errors.New("redirects are not followed")
+	errBusy     = errors.New("the server asks more than it takes answers to")
 )
 
 // goodbyeTime is how long a server has to hear that a session ends: nothing depends on it.
@@ -25,7 +28,16 @@ type wire struct {
 	origin  *url.URL
 	headers http.Header
 	limit   int64
-	gate    *gate // of the stream that a server of the old era is listened to on; nil for others
+	gate    *gate         // of the stream that a server of the old era is listened to on; nil for others
+	answers chan struct{} // room for answers to what the server asks, one place each
+}
+
+// mostAnswers to the server's own requests (pings) are under way at a time. mcp-go has a goroutine for each: a server that
+// asks without end and takes no answer must not be able to pile them up.
+const mostAnswers = 16
+
+func newWire(base http.RoundTripper, origin *url.URL, headers http.Header, limit int64, g *gate) *wire {
+	return &wire{base: base, origin: origin, headers: headers, limit: limit, gate: g, answers: make(chan struct{}, mostAnswers)}
 }
 
 // httpClient follows no redirect: mcp-go would take the headers, credentials among them, along to another host.
@@ -37,6 +49,14 @@ func (w *wire) httpClient() *http.Client {
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != w.origin.Scheme || req.URL.Host != w.origin.Host {
 		return nil, errForeign
+	}
+	if isAnswer(req) {
+		select {
+		case w.answers <- struct{}{}:
+			defer func() { <-w.answers }()
+		default:
+			return nil, errBusy
+		}
 	}
 	ctx, cancel := req.Context(), context.CancelFunc(func() {})
 	if req.Method == http.MethodDelete {
@@ -71,6 +91,25 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = &boundedBody{ReadCloser: resp.Body, limit: w.limit, events: streams(resp), ex: ex, closed: cancel}
 	w.gate.saw(req, resp)
 	return resp, nil
+}
+
+// isAnswer says whether a request carries an answer to one of the server's own. What is asked of a server names its method
+// near the beginning; in an answer such quotes would be escaped.
+func isAnswer(req *http.Request) bool {
+	if req.Method != http.MethodPost || req.GetBody == nil {
+		return false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	beginning := make([]byte, 512)
+	n, err := io.ReadFull(body, beginning)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return !bytes.Contains(beginning[:n], []byte(`"method":`))
 }
 
 func streams(resp *http.Response) bool {
