@@ -13,6 +13,7 @@ PACKAGES       ?= ./...
 GOLANGCI_VERSION    := v2.15.0
 GOFUMPT_VERSION     := v0.12.0
 GOVULNCHECK_VERSION := v1.9.0
+RATELIMIT_VERSION   := v1.4.1-0.20260122083618-3fb702589d36
 
 BIN       := bin/inference-gateway
 WASM      := bin/inference-gateway.wasm
@@ -35,9 +36,13 @@ GOLANGCI    := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOFUMPT     := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
+# The rate limit service and its Redis, for test-ratelimit.
+RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
+REDIS     := .cache/redis/redis-server
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools test-conformance demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools test-conformance test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +83,8 @@ test-tools: build $(ENVOY_DEP) ## run the slow tests against a real MCP server a
 
 test-conformance: ## run the official MCP conformance suite (npm) against the MCP client
 	MCP_TEST_CONFORMANCE=1 $(GO) test -v -count=1 -timeout $(TEST_TIMEOUT) -run TestConformance ./tools/mcp/
+test-ratelimit: build $(ENVOY_DEP) $(RATELIMIT) $(REDIS) ## run the tests of shared limits with the real rate limit service and a real Redis
+	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestShared ./e2e/limits/
 
 demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
@@ -123,3 +130,10 @@ $(GOFUMPT):
 
 $(GOVULNCHECK):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+
+$(RATELIMIT):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION)
+
+$(REDIS): scripts/install_redis.sh
+	scripts/install_redis.sh $@
+	@touch $@
