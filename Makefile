@@ -42,7 +42,7 @@ REDIS     := .cache/redis/redis-server
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools test-conformance test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools test-conformance install-ratelimit test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,7 +83,9 @@ test-tools: build $(ENVOY_DEP) ## run the slow tests against a real MCP server a
 
 test-conformance: ## run the official MCP conformance suite (npm) against the MCP client
 	MCP_TEST_CONFORMANCE=1 $(GO) test -v -count=1 -timeout $(TEST_TIMEOUT) -run TestConformance ./tools/mcp/
-test-ratelimit: build $(ENVOY_DEP) $(RATELIMIT) $(REDIS) ## run the tests of shared limits with the real rate limit service and a real Redis
+install-ratelimit: $(RATELIMIT) $(REDIS)
+
+test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared limits with the real rate limit service and a real Redis
 	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestShared ./e2e/limits/
 
 demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent

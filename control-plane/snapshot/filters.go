@@ -20,7 +20,7 @@ func publicFilters(in Input) []*hcmv3.HttpFilter {
 	if callersKnown(in.Config) {
 		list = append(list, callerFilter())
 	}
-	list = append(list, requestLimitFilters(in)...)
+	list = append(list, earlyLimitFilters(in)...)
 	if in.Config.Policy.On() {
 		list = append(list, bufferFilter(in))
 	}
@@ -28,7 +28,7 @@ func publicFilters(in Input) []*hcmv3.HttpFilter {
 		list = append(list, wasmFilter())
 	}
 	list = append(list, extProcFilter())
-	list = append(list, tokenLimitFilters(in)...)
+	list = append(list, lateLimitFilters(in)...)
 	return append(list, routerFilter())
 }
 

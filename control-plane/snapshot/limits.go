@@ -19,25 +19,27 @@ const (
 	tokenLimitsName   = "igw.limits.tokens"
 )
 
-// requestLimitFilters count requests before anything of them is read: in Envoy itself, or in the service that all
-// gateways share. There is none when no requests are limited.
-func requestLimitFilters(in Input) []*hcmv3.HttpFilter {
-	switch {
-	case !in.Config.Limits.Set.Limits(limits.Requests):
+// earlyLimitFilters count requests inside Envoy, before anything of them is read. There is none when no requests are
+// limited, or when they are counted elsewhere.
+func earlyLimitFilters(in Input) []*hcmv3.HttpFilter {
+	if in.Config.Limits.Shared() || !in.Config.Limits.Set.Limits(limits.Requests) {
 		return nil
-	case in.Config.Limits.Shared():
-		return []*hcmv3.HttpFilter{countedFilter(in, requestLimitsName, limits.Requests)}
 	}
 	return []*hcmv3.HttpFilter{limitHeadersFilter(), localLimitFilter(in)}
 }
 
-// tokenLimitFilters stand behind what reads the body, because it reckons what an answer may take, and around the answer,
-// because that says what it has taken. There is none when no tokens are limited.
-func tokenLimitFilters(in Input) []*hcmv3.HttpFilter {
-	if !in.Config.Limits.Set.Limits(limits.Tokens) {
-		return nil
+// lateLimitFilters stand behind what reads the body, because it reckons what an answer may take, and around the answer,
+// because that says what it has taken. Requests that all gateways count together are counted here too: Envoy's filter
+// for it passes over a request that has no upstream yet. There is none when nothing of it is limited.
+func lateLimitFilters(in Input) []*hcmv3.HttpFilter {
+	var out []*hcmv3.HttpFilter
+	if in.Config.Limits.Shared() && in.Config.Limits.Set.Limits(limits.Requests) {
+		out = append(out, countedFilter(in, requestLimitsName, limits.Requests))
 	}
-	return []*hcmv3.HttpFilter{countedFilter(in, tokenLimitsName, limits.Tokens), usageFilter()}
+	if in.Config.Limits.Set.Limits(limits.Tokens) {
+		out = append(out, countedFilter(in, tokenLimitsName, limits.Tokens), usageFilter())
+	}
+	return out
 }
 
 // limitRoutes switches the limits' filters off where they do not hold: requests are limited for the API and the

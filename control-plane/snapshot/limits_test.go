@@ -49,7 +49,7 @@ func TestTheFiltersOfLimits(t *testing.T) {
 	}{
 		{"requests are Envoy's alone", []string{"LIMITS_FILE=" + requestsLimited}, []string{limitHeadersName, requestLimitsName, extProcName, router}},
 		{"tokens are the gateway's", []string{"LIMITS_FILE=" + bothLimited}, []string{limitHeadersName, requestLimitsName, extProcName, tokenLimitsName, usageName, router}},
-		{"what is shared is the gateway's", []string{"LIMITS_FILE=" + requestsLimited, "RATELIMIT_URL=grpc://limits:8081"}, []string{requestLimitsName, extProcName, router}},
+		{"what is shared is the gateway's", []string{"LIMITS_FILE=" + requestsLimited, "RATELIMIT_URL=grpc://limits:8081"}, []string{extProcName, requestLimitsName, router}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := build(t, append(tt.variables, "OPENAI_API_KEY=a")...)
