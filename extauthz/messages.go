@@ -53,11 +53,12 @@ func allowed(a answer) *authv3.CheckResponse {
 	if a.strip {
 		ok.HeadersToRemove = []string{"authorization", "x-api-key"}
 	}
-	if a.caller != "" {
-		ok.Headers = append(ok.Headers, header(catalog.CallerHeader, a.caller))
-	}
-	if a.groups != "" {
-		ok.Headers = append(ok.Headers, header(catalog.GroupsHeader, a.groups))
+	for name, value := range map[string]string{catalog.CallerHeader: a.caller, catalog.GroupsHeader: a.groups} {
+		if value == "" { // a key without groups has not those of the certificate that came with it
+			ok.HeadersToRemove = append(ok.HeadersToRemove, name)
+		} else {
+			ok.Headers = append(ok.Headers, header(name, value))
+		}
 	}
 	return &authv3.CheckResponse{
 		Status:       &rpcstatus.Status{Code: int32(codes.OK)},

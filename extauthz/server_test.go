@@ -59,6 +59,11 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{catalog.CallerHeader: "oidc:a/b", catalog.GroupsHeader: "x,researchers,nowhere"}, set(r.GetOkResponse().GetHeaders()))
 
+	r, err = s.Check(context.Background(), request(t, "/v1/models", nil, "x-api-key", "secret-short", catalog.CallerHeader, "cert:a", catalog.GroupsHeader, "admins"))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{catalog.CallerHeader: "key:short"}, set(r.GetOkResponse().GetHeaders()))
+	assert.Contains(t, r.GetOkResponse().GetHeadersToRemove(), catalog.GroupsHeader, "a key without groups has nobody else's")
+
 	for _, tt := range []struct {
 		name      string
 		request   *authv3.CheckRequest
@@ -88,5 +93,5 @@ func TestCheck(t *testing.T) {
 	r, err = s.Check(context.Background(), request(t, "/proxy/two/", nil, "x-api-key", "secret-narrow"))
 	require.NoError(t, err)
 	assert.NotNil(t, r.GetOkResponse(), "nothing is configured any more")
-	assert.Empty(t, r.GetOkResponse().GetHeadersToRemove())
+	assert.NotContains(t, r.GetOkResponse().GetHeadersToRemove(), "x-api-key")
 }

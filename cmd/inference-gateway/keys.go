@@ -55,15 +55,15 @@ func keysCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	err := flags.Parse(args)
 	switch {
-	case errors.Is(err, flag.ErrHelp) || verb == "help":
+	case errors.Is(err, flag.ErrHelp), verb == "help", verb == "--help", verb == "-h":
 		_, _ = io.WriteString(stdout, keysUsage)
 		return exitOK
+	case verb != "create" && verb != "list" && verb != "revoke":
+		return keysMisuse(stderr, "create, list or revoke?")
 	case err != nil:
 		return keysMisuse(stderr, err.Error())
 	case flags.NArg() > 0:
 		return keysMisuse(stderr, "unexpected argument "+flags.Arg(0))
-	case verb != "create" && verb != "list" && verb != "revoke":
-		return keysMisuse(stderr, "create, list or revoke?")
 	case verb != "list" && id == "":
 		return keysMisuse(stderr, verb+" needs the id of a key")
 	}

@@ -3,6 +3,7 @@ package access
 import (
 	"encoding/json"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -238,4 +239,22 @@ func TestRightsChangeWhileTheGatewayRuns(t *testing.T) {
 	assert.Equal(t, http.StatusOK, ask(), "a bad file is no file")
 	write(t, w.rules, rules)
 	harness.Eventually(t, patience, "the rules hold again", func() bool { return ask() == http.StatusForbidden })
+}
+
+// Rules do not need callers that are known: without keys and tokens everybody is everyone.
+func TestRulesForEverybody(t *testing.T) {
+	t.Parallel()
+	one, dir := newModels(t, "small", "large"), tempDir(t)
+	path := filepath.Join(dir, "rules.yaml")
+	write(t, path, "everyone: {allow: {models: [one/small]}}\ngroups: {g: {allow: {models: ['*']}}}\n")
+	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "ONE_AUTH": "none", "ACCESS_FILE": path})
+	for _, headers := range [][]string{nil, {"Authorization: Bearer unused"}, {"X-Igw-Groups: g", "X-Igw-Caller: key:x"}} {
+		assert.Equal(t, []string{"one/small"}, names(t, g.Do(t, http.MethodGet, "/v1/models", "", headers...), "id"))
+		assert.Equal(t, http.StatusOK, g.Chat(t, chat("one/small"), headers...).Status)
+		refused(t, g.Chat(t, chat("one/large"), headers...), http.StatusForbidden, "model_not_allowed")
+		refused(t, g.Do(t, http.MethodPost, "/proxy/one/chat/completions", chat("large"), headers...), http.StatusForbidden, "model_not_allowed")
+	}
+	for _, r := range one.Requests() {
+		assert.Empty(t, r.Header.Values("Authorization"), r.URI)
+	}
 }

@@ -140,7 +140,12 @@ func (b *bench) do(method, target string) reply {
 	if err != nil {
 		b.Fatal(err)
 	}
-	resp, err := b.client.Do(req)
+	return b.answer(b.client.Do(req))
+}
+
+// answer reads an answer to its end.
+func (b *bench) answer(resp *http.Response, err error) reply {
+	b.Helper()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,7 +155,7 @@ func (b *bench) do(method, target string) reply {
 		b.Fatal(err)
 	}
 	if got := resp.Header.Get("Content-Type"); got != "application/json" {
-		b.Errorf("%s %s: content type %q", method, target, got)
+		b.Errorf("%s %s: content type %q", resp.Request.Method, resp.Request.URL, got)
 	}
 	return reply{resp.StatusCode, resp.Header, body}
 }
