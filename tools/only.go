@@ -18,5 +18,6 @@ func Only(c Catalogue, keep func(Tool) bool) Catalogue {
 		some.tools = append(some.tools, t)
 		some.definitions = append(some.definitions, all.definitions[i])
 	}
+	some.all = arrayOf(some.definitions...)
 	return some
 }

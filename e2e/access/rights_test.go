@@ -177,7 +177,7 @@ func TestACallersModelUsesTheToolsThatTheCallerMayUse(t *testing.T) {
 			requests := w.one.Requests()
 			require.Len(t, requests, 2, "%s calls %s", tt.id, tool)
 			for _, got := range requests {
-				assert.ElementsMatch(t, tt.offered, tools(t, got), "%s calls %s", tt.id, tool)
+				assert.ElementsMatch(t, tt.offered, tools(t, got), "%s calls %s: %s %s", tt.id, tool, got.URI, got.Body)
 				assert.Contains(t, string(got.Body), `"max_tokens":`, "every turn is as long as the caller may ask for")
 				for name := range got.Header {
 					assert.False(t, strings.HasPrefix(name, "X-Igw-"), name)
