@@ -14,6 +14,7 @@ GOLANGCI_VERSION    := v2.15.0
 GOFUMPT_VERSION     := v0.12.0
 GOVULNCHECK_VERSION := v1.9.0
 RATELIMIT_VERSION   := v1.4.1-0.20260122083618-3fb702589d36
+KEYCLOAK_VERSION    := 26.4.0
 
 BIN       := bin/inference-gateway
 WASM      := bin/inference-gateway.wasm
@@ -34,6 +35,7 @@ RACE ?= $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && command -v "$$($(GO) env
 TOOLS       := .cache/tools
 GOLANGCI    := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOFUMPT     := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+KEYCLOAK    := .cache/keycloak/$(KEYCLOAK_VERSION)
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 # The rate limit service and its Redis, for test-ratelimit.
@@ -42,7 +44,7 @@ REDIS     := .cache/redis/redis-server
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-tools test-conformance install-ratelimit test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-keycloak test-browser test-tools test-conformance install-ratelimit test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +95,9 @@ demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a rea
 
 check: lint test ## what CI runs
 
+test-keycloak: build $(ENVOY_DEP) $(KEYCLOAK) ## log in at a real Keycloak (needs Java and Maven; its first start takes minutes)
+	KEYCLOAK_HOME=$(CURDIR)/$(KEYCLOAK) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestKeycloak -v ./e2e/auth
+
 lint: vet $(GOLANGCI) $(GOFUMPT) ## vet, gofumpt and golangci-lint
 	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | xargs $(GOFUMPT) -l) || exit 1; \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:"; echo "$$unformatted"; exit 1; fi
@@ -123,6 +128,11 @@ image: ## build the container image
 
 clean: ## remove what was built and downloaded
 	rm -rf bin .cache
+
+$(KEYCLOAK):
+	mvn --quiet --batch-mode dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip -DoutputDirectory=$(CURDIR)/.cache/keycloak
+	rm -rf $@.new && $(PYTHON) -m zipfile -e .cache/keycloak/keycloak-quarkus-dist-$(KEYCLOAK_VERSION).zip $@.new
+	chmod +x $@.new/keycloak-$(KEYCLOAK_VERSION)/bin/kc.sh && mv $@.new/keycloak-$(KEYCLOAK_VERSION) $@ && rmdir $@.new
 
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
