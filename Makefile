@@ -50,7 +50,7 @@ REDIS     := .cache/redis/redis-server
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-keycloak test-browser test-tools test-conformance install-ratelimit test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-ratelimit test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,10 @@ image: ## build the container image
 
 clean: ## remove what was built and downloaded
 	rm -rf bin .cache
+
+keycloak: $(KEYCLOAK) ## install the pinned Keycloak into .cache/keycloak
+
+chromium: $(CHROMIUM_DEP) ## install the pinned Chromium into .cache/chromium
 
 $(CHROMIUM_DEP): e2e/auth/chromium/package-lock.json scripts/install_chromium.mjs
 	node scripts/install_chromium.mjs $@
