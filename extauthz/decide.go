@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +125,29 @@ func (p *Policy) mayEnter(q question, a answer) *apierror.Error {
 	case q.upgrade && (rights.RestrictsModels() || rights.MaxTokens() > 0):
 		return apierror.New(apierror.PermissionDenied, "you may not open a WebSocket to a provider: your models or the length of your answers are restricted, and neither could be checked there")
 	}
+	models, ok := queriedModels(q.path)
+	if !ok && rights.RestrictsModels() {
+		return apierror.New(apierror.PermissionDenied, "the query cannot be read, and your models are restricted: escape what is special in it")
+	}
+	for _, model := range models {
+		if !rights.AllowsModel(provider, model) {
+			return apierror.Field(apierror.ModelNotAllowed, "model", "you may not use model %s/%s: GET /v1/models lists those that you may", clip(provider), clip(model))
+		}
+	}
 	return nil
+}
+
+// queriedModels are the models that the query of a path names: a GET may have nothing else to name one by. It is not ok
+// when the provider might read the query in another way.
+func queriedModels(path string) (models []string, ok bool) {
+	_, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	for name, given := range values {
+		if strings.EqualFold(name, "model") {
+			models = append(models, given...)
+		}
+	}
+	return models, err == nil
 }
 
 // proxiedProvider reads the provider of a path under /proxy the way routes match it: in any case.

@@ -19,7 +19,7 @@ func table(t testing.TB) *access.Table {
 	}
 	keys := "keys:\n" + entry("good", ", groups: [developers, b c]") + entry("late", ", expires: 2020-01-01") +
 		entry("gone", ", revoked: 2020-01-01") + entry("narrow", ", allow: {models: ['one/*'], providers: [one]}") +
-		entry("short", ", max_tokens: 5")
+		entry("one", ", allow: {models: ['one/small']}") + entry("short", ", max_tokens: 5")
 	rules := `
 groups: {nowhere: {deny: {providers: ["*"]}}}
 claims: [{claim: department, value: research, groups: [researchers, nowhere]}]`
@@ -77,6 +77,10 @@ func TestDecide(t *testing.T) {
 		{"in another spelling", keys, question{path: "/PROXY/Two/x", apiKeys: []string{"secret-narrow"}}, "permission_denied", "provider two"},
 		{"without a path", keys, question{path: "/proxy/two?x=/one/", apiKeys: []string{"secret-narrow"}}, "permission_denied", "provider two"},
 		{"by a claim", keys, question{path: "/proxy/one/x", caller: token, claims: map[string]any{"department": []any{"research"}}}, "permission_denied", "provider one"},
+		{"a model in the query", keys, question{path: "/proxy/one/x?a=b&Model=small", apiKeys: []string{"secret-one"}}, "key:one []", ""},
+		{"another model in the query", keys, question{path: "/proxy/one/x?a=b&model=small&model=lar%67e", apiKeys: []string{"secret-one"}}, "model_not_allowed", "one/large"},
+		{"a model in a query that is half bad", keys, question{path: "/proxy/one/x?model=large;x=y", apiKeys: []string{"secret-one"}}, "permission_denied", "query"},
+		{"a bad query of somebody with all models", keys, question{path: "/proxy/one/x?%zz=1", apiKeys: []string{"secret-short"}}, "key:short []", ""},
 		{"a WebSocket", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-good"}}, "key:good [developers,b%20c]", ""},
 		{"a WebSocket with few models", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-narrow"}}, "permission_denied", "WebSocket"},
 		{"a WebSocket with short answers", keys, question{path: "/proxy/one/x", upgrade: true, apiKeys: []string{"secret-short"}}, "permission_denied", "WebSocket"},
