@@ -50,6 +50,7 @@ type issuer struct {
 	server *httptest.Server
 	store  *opStorage
 	client *webClient
+	groups []string // that a login brings, beside staff
 	made   []string // every token that was made, for those who look for leaks
 }
 
@@ -277,7 +278,9 @@ func (s *opStorage) KeySet(context.Context) (out []op.Key, err error) {
 }
 
 func (s *opStorage) SetUserinfoFromRequest(ctx context.Context, u *oidc.UserInfo, r op.IDTokenRequest, scopes []string) error {
-	u.AppendClaims("groups", []string{"staff"})
+	s.issuer.mu.Lock()
+	u.AppendClaims("groups", append([]string{"staff"}, s.issuer.groups...))
+	s.issuer.mu.Unlock()
 	return s.Storage.SetUserinfoFromRequest(ctx, u, r, scopes)
 }
 

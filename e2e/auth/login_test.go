@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -309,6 +310,25 @@ func TestReplicasAgreeOnCookies(t *testing.T) {
 		r := other.Do(t, http.MethodGet, "/v1/models", "", "Host: "+one.Addr, "Cookie: "+strings.Join(cookies, "; "))
 		assert.Equal(t, want, r.Status, "%s", r)
 	}
+}
+
+// Browsers drop a cookie of more than 4096 bytes without a word, and some issuers put every group into a token.
+func TestAUserOfManyGroupsLogsIn(t *testing.T) {
+	w := newLoginWorld(t)
+	for i := range 200 {
+		w.issuer.groups = append(w.issuer.groups, fmt.Sprintf("a-group-with-a-long-name-%03d", i))
+	}
+	b := newBrowser(t)
+	_, page := b.logIn(w, "/v1/models")
+	require.Equal(t, http.StatusOK, page.Status, page)
+	size := 0
+	for name, c := range b.host(w) {
+		assert.LessOrEqual(t, len(name)+len(c.Value), 4096, name)
+		size += len(c.Value)
+	}
+	assert.Greater(t, size, 8<<10, "the token was large")
+	b.ask(http.MethodGet, w.URL+"/oauth2/logout", nil)
+	assert.Empty(t, b.host(w))
 }
 
 // A session is renewed by its refresh token, and what the renewed one brings is checked like any token.
