@@ -37,7 +37,7 @@ var arrows = []struct {
 	{"internal/telemetry", nil},
 	{"internal/access", []string{"providers/catalog"}},
 	{"internal/yamlfile", nil},
-	{"internal/limits", []string{"internal/yamlfile"}},
+	{"internal/limits", []string{"internal/access", "internal/yamlfile"}},
 	{"internal/config", []string{"internal/access", "internal/limits", "internal/yamlfile", "providers/catalog", "internal/policyfile", "wasm/policy"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/oidc", nil},

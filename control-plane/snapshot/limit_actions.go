@@ -130,5 +130,5 @@ func oneName(names []string) string {
 	for _, n := range names {
 		out = append(out, regexp.QuoteMeta(n))
 	}
-	return `(.*,)?\s*(` + strings.Join(out, "|") + `)\s*(,.*)?`
+	return `(.*,)?(` + strings.Join(out, "|") + `)(,.*)?`
 }

@@ -112,9 +112,9 @@ func TestPatternsOfCallersAndGroups(t *testing.T) {
 	for s, want := range map[string]bool{"key:ci-1": true, "key:ci-": true, "cert:a.b": true, "cert:axb": false, "key:ci": false, "x key:ci-1": false} {
 		assert.Equal(t, want, callers.MatchString(s), s)
 	}
-	groups := full(oneName([]string{"a team", "b+"}))
+	groups := full(oneName([]string{"a%20team", "b+"}))
 	for s, want := range map[string]bool{
-		"a team": true, "x,a team": true, "b+,y": true, "x, b+ ,y": true, "a team x": false, "bb": false, "": false, "xa team": false,
+		"a%20team": true, "x,a%20team": true, "b+,y": true, "x,b+,y": true, "a%20teamx": false, "bb": false, "": false, "xa%20team": false,
 	} {
 		assert.Equal(t, want, groups.MatchString(s), s)
 	}

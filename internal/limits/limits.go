@@ -34,7 +34,7 @@ type Rule struct {
 	Claim string
 
 	Callers []string          // patterns; none: any caller, known or not
-	Groups  []string          // any of them; none: with and without groups
+	Groups  []string          // any of them, as catalog.GroupsHeader spells them; none: with and without groups
 	Claims  map[string]string // all of them, exactly
 	Except  Except
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/yamlfile"
 )
 
@@ -83,7 +84,7 @@ func (p *parser) rule(n yamlfile.Node) {
 			rule.Per, rule.Claim = Per(per), claim
 		},
 		"callers": func(n yamlfile.Node) { rule.Callers = p.Texts(n, callerForm, validCaller) },
-		"groups":  func(n yamlfile.Node) { rule.Groups = p.Texts(n, groupForm, validGroup) },
+		"groups":  func(n yamlfile.Node) { rule.Groups = p.groups(n) },
 		"claims": func(n yamlfile.Node) {
 			rule.Claims = map[string]string{}
 			p.Members(n, func(name string, value yamlfile.Node) {
@@ -96,7 +97,7 @@ func (p *parser) rule(n yamlfile.Node) {
 		"except": func(n yamlfile.Node) {
 			p.Object(n, yamlfile.Fields{
 				"callers": func(n yamlfile.Node) { rule.Except.Callers = p.Texts(n, callerForm, validCaller) },
-				"groups":  func(n yamlfile.Node) { rule.Except.Groups = p.Texts(n, groupForm, validGroup) },
+				"groups":  func(n yamlfile.Node) { rule.Except.Groups = p.groups(n) },
 			})
 		},
 		"requests": func(n yamlfile.Node) { rule.Requests = p.quotas(n, nil) },
@@ -117,6 +118,15 @@ func (p *parser) rule(n yamlfile.Node) {
 	if len(rule.Requests)+len(rule.Tokens) == 0 {
 		p.Problem(n, "requests or tokens")
 	}
+}
+
+// groups are spelled as in the header that says them.
+func (p *parser) groups(n yamlfile.Node) []string {
+	out := p.Texts(n, groupForm, func(s string) bool { return s != "" && validText(s) })
+	for i, g := range out {
+		out[i] = access.JoinGroups([]string{g})
+	}
+	return out
 }
 
 func (p *parser) quotas(n yamlfile.Node, note func(yamlfile.Node, int64)) []Quota {
@@ -166,7 +176,7 @@ func (p *parser) number(n yamlfile.Node) int64 {
 
 const (
 	callerForm = "a caller: key:<id>, oidc:<issuer>/<subject> or cert:<name>, * for any characters"
-	groupForm  = "a group's name: up to 128 printable characters without commas or spaces at its ends"
+	groupForm  = "a group's name: up to 256 printable characters"
 	claimForm  = "the name of a claim: letters, digits, - and _, with dots between nested ones"
 )
 
@@ -208,10 +218,6 @@ func validCaller(s string) bool {
 		}
 	}
 	return false
-}
-
-func validGroup(s string) bool {
-	return s != "" && len(s) <= 128 && strings.TrimSpace(s) == s && !strings.Contains(s, ",") && validText(s)
 }
 
 func validText(s string) bool {

@@ -29,7 +29,7 @@ limits:
 	require.NoError(t, err)
 	assert.Equal(t, &Set{Reserve: 100, Usage: EstimateUsage, Rules: []Rule{{
 		Name: "each", Per: PerClaim, Claim: "org.id",
-		Callers: []string{"key:ci-*"}, Groups: []string{"a team"}, Claims: map[string]string{"plan": "free"},
+		Callers: []string{"key:ci-*"}, Groups: []string{"a%20team"}, Claims: map[string]string{"plan": "free"},
 		Except:   Except{Callers: []string{"cert:ops"}, Groups: []string{"staff"}},
 		Requests: []Quota{{Minute, 10}, {Day, 20}}, Tokens: []Quota{{Hour, 101}, {Month, 4000000000}},
 	}}}, s)
@@ -58,7 +58,7 @@ limits:
     requests: {minute: 0, second: 1}
     tokens: {day: 4000000001}
     callers: [alice]
-    groups: ["a,b"]
+    groups: [""]
     claims: {"a..b": x}
     except: {claims: {}}
   - name: twice
