@@ -31,7 +31,7 @@ type options struct {
 	gatewayPID, concurrency, rounds, streams int
 	duration, warmup, pause, idle            time.Duration
 	startLimit, timeLimit                    time.Duration
-	quick, standIn, usage, loops             bool
+	quick, standIn, usage, loops, wasm             bool
 }
 
 // list is a flag that may be given more than once.
@@ -118,6 +118,7 @@ func parseFlags(args []string) (*options, error) {
 	fs.DurationVar(&o.pause, "pause", 500*time.Millisecond, "between the chunks of the open streams, 20 each")
 	fs.BoolVar(&o.usage, "usage", false, "streams ask for a usage chunk (stream_options.include_usage)")
 	fs.BoolVar(&o.loops, "loops", true, "measure tool loops too, with a gateway of their own and an MCP server")
+	fs.BoolVar(&o.wasm, "wasm", true, "measure the wasm lane too, without a policy and with one of 100 rules, each in a gateway of its own")
 	fs.BoolVar(&o.quick, "quick", false, "a look instead of a measurement: 2 rounds of 1s, 200 short streams; flags given as well win")
 	fs.StringVar(&o.jsonFile, "json", "", "write everything that was measured to this file")
 	fs.StringVar(&o.logs, "logs", "", "keep the logs and configurations of the started processes in this directory")
@@ -202,6 +203,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}
 	b.report.BinaryMB = sizes(b.envoy, gateway)
 	targets := []*target{raw, gateway}
+	if b.wasm && !b.standIn && b.gatewayURL == "" {
+		more, err := b.startFilters(ctx, mockPort(mock.Addr))
+		if err != nil {
+			return err
+		}
+		targets = append(targets, more...)
+	}
 	for _, t := range targets {
 		if err := b.probe(ctx, t); err != nil {
 			return err
@@ -213,7 +221,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.measureCells(ctx, mock, targets); err != nil {
 		return err
 	}
-	for _, t := range targets {
+	for _, t := range targets[:2] { // the filter is not in the way of a stream that has begun
 		if b.streams == 0 {
 			break
 		}

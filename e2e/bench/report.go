@@ -77,12 +77,16 @@ func (r *report) print(out io.Writer) {
 	for _, c := range r.cells() {
 		title("%s", c)
 		row("", "req/s", "p50 ms", "p99 ms", "first p50", "CPU s/1000: gateway", "envoy", "mock", "load", "RSS MB gateway", "envoy", "errors")
-		for _, name := range []string{"mock", "raw", "gateway"} {
+		for _, name := range append([]string{"mock", "raw"}, measured...) {
 			if runs := r.of(c, name); len(runs) > 0 {
 				row(rowOf(name, runs)...)
 			}
 		}
-		r.printRatios(out, w, c)
+		w.Flush()
+		for _, name := range measured {
+			r.printRatios(out, c, name, "raw")
+		}
+		r.printRatios(out, c, "wasm-policy", "wasm")
 	}
 	if len(r.Streams) > 0 {
 		title("%d streams open at once", r.Streams[0].Streams)
@@ -142,12 +146,17 @@ func rowOf(name string, runs []run) []string {
 	return append(cols, fmt.Sprint(errors))
 }
 
-// printRatios compares the gateway with raw Envoy, round by round.
-func (r *report) printRatios(out io.Writer, w *tabwriter.Writer, c cell) {
-	w.Flush()
-	raw, gateway := r.of(c, "raw"), r.of(c, "gateway")
+// measured are the targets that are compared with raw Envoy.
+var measured = []string{"gateway", "wasm", "wasm-policy"}
+
+// printRatios compares one target with another, round by round.
+func (r *report) printRatios(out io.Writer, c cell, name, with string) {
+	raw, gateway := r.of(c, with), r.of(c, name)
+	if len(raw) == 0 || len(gateway) == 0 {
+		return
+	}
 	proxyCPU := func(r run) float64 { return r.CPU["gateway"] + r.CPU["envoy"] }
-	fmt.Fprint(out, "  gateway / raw:")
+	fmt.Fprintf(out, "  %s / %s:", name, with)
 	for _, f := range []struct {
 		name string
 		pick func(run) float64
