@@ -20,6 +20,10 @@ const ruleHeader = "x-policy-rule"
 // judgeHeaders applies the policy to what the headers tell. What needs the body waits for it: at the edge with the
 // headers held back, in a mesh behind headers that have gone on (settings.holdHeaders).
 func (x *exchange) judgeHeaders(end bool) types.Action {
+	if !end && x.routes() {
+		// The body has to be read in any case, and the route lets only plain ones of a known, small size come here.
+		return types.ActionPause
+	}
 	r, path, err := x.request()
 	if err != nil {
 		return x.fail("headers", err)
@@ -31,9 +35,6 @@ func (x *exchange) judgeHeaders(end bool) types.Action {
 		return x.await(r)
 	case d.Verdict == policy.Refuse:
 		return x.refuseBy(&d)
-	case r.Body.State == policy.Pending && x.routes():
-		// The provider is still to be found, and the rules may see it then: decide again with the body.
-		return types.ActionPause
 	}
 	x.note(&d)
 	if d.Path != "" {
@@ -177,15 +178,17 @@ func (x *exchange) request() (*policy.Request, pathParts, error) {
 	if err != nil {
 		return nil, pathParts{}, err
 	}
-	if r.Method, err = proxywasm.GetHttpRequestHeader(":method"); err != nil {
-		return nil, pathParts{}, err
-	}
-	if authority, err := proxywasm.GetHttpRequestHeader(":authority"); err == nil {
-		r.Authority = authority
+	if r.Method = "POST"; !x.routes() { // the routes of the own lane have no other
+		if r.Method, err = proxywasm.GetHttpRequestHeader(":method"); err != nil {
+			return nil, pathParts{}, err
+		}
 	}
 	r.Path, r.Facts, r.Budgets = path, hostFacts{}, budgets
 	parts := pathParts{whole: path}
 	if x.plugin.settings.edge == nil {
+		if authority, err := proxywasm.GetHttpRequestHeader(":authority"); err == nil {
+			r.Authority = authority
+		}
 		r.Upstream = upstreamHost()
 		return r, parts, nil
 	}
@@ -206,12 +209,16 @@ func (x *exchange) request() (*policy.Request, pathParts, error) {
 // routes says whether the provider is chosen here: at the edge, on the routes that are made for it. On all others
 // ext_proc chooses it, or it is chosen already.
 func (x *exchange) routes() bool {
-	e := x.plugin.settings.edge
-	if e == nil || e.route == "" {
-		return false
+	if x.lane == unknownLane {
+		x.lane = otherLane
+		if e := x.plugin.settings.edge; e != nil && e.route != "" {
+			name, err := proxywasm.GetProperty([]string{"xds", "route_name"})
+			if err == nil && strings.HasSuffix(string(name), e.route) {
+				x.lane = ownLane
+			}
+		}
 	}
-	name, err := proxywasm.GetProperty([]string{"xds", "route_name"})
-	return err == nil && strings.HasSuffix(string(name), e.route)
+	return x.lane == ownLane
 }
 
 // refuseBy answers as a decision says.

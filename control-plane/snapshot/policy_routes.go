@@ -23,7 +23,8 @@ func policed(in Input, routes []*routev3.Route) []*routev3.Route {
 		} else {
 			maps.Copy(r.TypedPerFilterConfig, withWasm())
 		}
-		if len(r.GetRoute().GetUpgradeConfigs()) == 0 { // what follows an upgrade is no body
+		// What follows an upgrade is no body, and those of the wasm lane fit into the connection's buffer.
+		if len(r.GetRoute().GetUpgradeConfigs()) == 0 && !strings.HasSuffix(r.GetName(), wasmSuffix) {
 			maps.Copy(r.TypedPerFilterConfig, withBuffer(in))
 		}
 	}
