@@ -150,3 +150,15 @@ func TestAuthIsReloaded(t *testing.T) {
 	change(taken, "AUTH_ENABLED", "false")
 	harness.Eventually(t, patience, "nobody is asked", func() bool { return w.Chat(t, chatBody).Status == http.StatusOK })
 }
+
+// An Envoy that the gateway does not start gets the same configuration, also what is learned after it has connected.
+func TestAnEnvoyElsewhereChecksTokens(t *testing.T) {
+	w, env := ownWorld(t, nil)
+	w.Gateway = harness.Serve(t, env.With("CONTROL_SOCKET_DIR", filepath.Join(t.TempDir(), "sockets")))
+	w.StartEnvoy(t)
+	refused(t, w.Do(t, http.MethodGet, "/v1/models", ""), "unauthorized", "Authorization: Bearer")
+	assert.Equal(t, http.StatusServiceUnavailable, w.chat(t, w.issuer.token(t)).Status)
+	w.issuer.start(t)
+	w.accepted(t, w.issuer.token(t))
+	refused(t, w.chat(t, w.issuer.token(t, set("exp", 1))), "invalid_api_key", "expired")
+}
