@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,9 +11,9 @@ import (
 	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"sigs.k8s.io/yaml"
 
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/link"
 	"github.com/inference-gateway/envoy-inference-gateway/control-plane/snapshot"
@@ -130,11 +131,16 @@ func writeResources(w io.Writer, s *cachev3.Snapshot) error {
 			if err != nil {
 				return err
 			}
-			doc, err := yaml.JSONToYAML(text)
-			if err != nil {
+			var doc any
+			if err := yaml.Unmarshal(text, &doc); err != nil { // JSON is YAML
 				return err
 			}
-			if _, err := fmt.Fprintf(w, "---\n# %s\n%s", name, doc); err != nil {
+			if _, err := fmt.Fprintf(w, "---\n# %s\n", name); err != nil {
+				return err
+			}
+			e := yaml.NewEncoder(w)
+			e.SetIndent(2)
+			if err := errors.Join(e.Encode(doc), e.Close()); err != nil {
 				return err
 			}
 		}
