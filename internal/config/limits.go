@@ -103,6 +103,19 @@ func (l *loader) readLimits() {
 	if len(set.Rules) > 0 {
 		c.Set = set
 	}
+	l.warnOfStrangers(set)
+}
+
+// warnOfStrangers tells of limits that fit nobody, because nothing says who calls.
+func (l *loader) warnOfStrangers(set *limits.Set) {
+	if l.cfg.CallersRequired() || l.cfg.Server.TLS.ClientCAPath != "" {
+		return
+	}
+	for _, r := range set.Rules {
+		if r.Per == limits.PerCaller || r.Per == limits.PerClaim || len(r.Callers)+len(r.Groups)+len(r.Claims) > 0 {
+			l.warn("LIMITS_FILE", "limit "+r.Name+" fits nobody: without API keys, tokens or client certificates no caller is known; limit per: address")
+		}
+	}
 }
 
 // inFile says where in a file something else was expected.

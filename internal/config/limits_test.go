@@ -33,6 +33,19 @@ func TestLimitsFile(t *testing.T) {
 	assert.False(t, c.Limits.Shared())
 }
 
+func TestLimitsThatFitNobody(t *testing.T) {
+	const file = "limits: [{name: a, per: address, requests: {minute: 5}}, {name: b, per: caller, requests: {minute: 5}}, {name: c, per: everyone, groups: [x], requests: {minute: 5}}]"
+	_, warnings, err := loadLimits(map[string]string{"LIMITS_FILE": "/limits.yaml"}, file)
+	require.NoError(t, err)
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[0].String(), "LIMITS_FILE: limit b fits nobody")
+	_, warnings, err = loadLimits(map[string]string{
+		"LIMITS_FILE": "/limits.yaml", "AUTH_ENABLED": "true", "AUTH_OIDC_ISSUER": "https://a.example", "AUTH_OIDC_CLIENT_ID": "x",
+	}, file)
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+}
+
 func TestBadLimits(t *testing.T) {
 	_, _, err := loadLimits(map[string]string{"LIMITS_FILE": "/limits.yaml", "RATELIMIT_URL": "http://limits", "RATELIMIT_DOMAIN": "A b"},
 		"limits:\n- {name: a, per: nobody}\n- 5\n\n\n\n\n\n\n\n- x\n")
