@@ -7,8 +7,6 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
-	connectionsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -50,22 +48,12 @@ func Bootstrap(c *config.Config, e Endpoints) ([]byte, error) {
 			LdsConfig: ads(),
 		},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{controlPlane(e)}},
-		OverloadManager: overload(c.Server.MaxConnections),
+		OverloadManager: overload(c),
 	}
 	if err := b.ValidateAll(); err != nil {
 		return nil, err
 	}
 	return protojson.MarshalOptions{Multiline: true}.Marshal(b)
-}
-
-// overload refuses connections beyond the limit before they cost anything.
-func overload(connections int) *overloadv3.OverloadManager {
-	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
-		Name: "envoy.resource_monitors.global_downstream_max_connections",
-		ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: pack(&connectionsv3.DownstreamConnectionsConfig{
-			MaxActiveDownstreamConnections: int64(connections),
-		})},
-	}}}
 }
 
 func controlPlane(e Endpoints) *clusterv3.Cluster {

@@ -235,7 +235,8 @@ func needRestart(was, is *config.Config) []string {
 	}{
 		{"SERVER_MAX_CONNECTIONS", was.Server.MaxConnections != is.Server.MaxConnections},
 		{"SERVER_DRAIN_TIMEOUT", was.Server.DrainTimeout != is.Server.DrainTimeout},
-		{"ENVOY_PATH", was.Envoy != is.Envoy},
+		{"ENVOY_PATH", was.Envoy.Path != is.Envoy.Path},
+		{"ENVOY_MAX_HEAP", was.Envoy.MaxHeap != is.Envoy.MaxHeap},
 		{"CONTROL_SOCKET_DIR", was.Control.SocketDir != is.Control.SocketDir},
 		{"CONTROL_HOST and the addresses beside it", !reflect.DeepEqual(addresses(was.Control), addresses(is.Control))},
 		{"LOG_FORMAT", was.General.LogFormat != is.General.LogFormat},

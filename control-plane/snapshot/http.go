@@ -17,7 +17,7 @@ func publicHTTP(in Input) *hcmv3.HttpConnectionManager {
 // redirectHTTP serves plain HTTP beside the public listener.
 func redirectHTTP(in Input) *hcmv3.HttpConnectionManager {
 	m := edgeHTTP(in, RedirectListener)
-	m.HttpFilters = []*hcmv3.HttpFilter{routerFilter()}
+	m.HttpFilters = []*hcmv3.HttpFilter{responseHeadersFilter(), routerFilter()}
 	return m
 }
 
@@ -37,7 +37,10 @@ func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
 		IdleTimeout:                  off(in.Config.Server.IdleTimeout),
 		MaxStreamDuration:            duration(in.Config.Server.WriteTimeout),
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+		MaxHeadersCount:              u32(uint32(in.Config.Server.MaxHeaders)),
 	}
+	m.MaxRequestHeadersKb = u32(uint32(in.Config.Server.MaxHeaderSize))
+	m.Http2ProtocolOptions.MaxConcurrentStreams = u32(uint32(in.Config.Server.MaxStreams))
 	// Without it Envoy closes the connection after every 400 that is not a provider's, ext_proc's among them. What is
 	// wrong in the framing itself ends the connection all the same.
 	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{OverrideStreamErrorOnInvalidHttpMessage: yes()}

@@ -71,6 +71,8 @@ func reply(f *accesslogv3.AccessLogFilter, kind apierror.Kind, message string) *
 	return &hcmv3.ResponseMapper{
 		Filter:     f,
 		StatusCode: u32(uint32(e.Status())),
+		// Some replies are made before there are filters (responseHeadersFilter).
+		HeadersToAdd: []*corev3.HeaderValueOption{setHeader(noSniff, "nosniff")},
 		BodyFormatOverride: &corev3.SubstitutionFormatString{
 			Format:      &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline(body)},
 			ContentType: "application/json",

@@ -25,7 +25,7 @@ func providerRoute(p config.Provider, m *routev3.RouteMatch, action *routev3.Rou
 		Action:                  &routev3.Route_Route{Route: action},
 		RequestHeadersToRemove:  withheldHeaders(p),
 		RequestHeadersToAdd:     fixedHeaders(p),
-		ResponseHeadersToRemove: []string{retryHintHeader, "alt-svc", "set-cookie", "strict-transport-security"},
+		ResponseHeadersToRemove: append(corsHeaders(), retryHintHeader, "alt-svc", "content-security-policy", "set-cookie", "strict-transport-security"),
 		ResponseHeadersToAdd: []*corev3.HeaderValueOption{{
 			// The gateway's own id replaces the provider's; support at the provider asks for theirs.
 			Header:       &corev3.HeaderValue{Key: "x-upstream-request-id", Value: "%RESP(x-request-id)%"},

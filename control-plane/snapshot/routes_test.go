@@ -3,6 +3,7 @@ package snapshot
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,22 +37,26 @@ func filterNames(list []*hcmv3.HttpFilter) (out []string) {
 
 // A change of the order is a decision: it must be made here as well.
 func TestFilterOrder(t *testing.T) {
-	want := []string{"envoy.filters.http.ext_proc", "envoy.filters.http.router"}
-	plain := publicFilters(inputOf(t))
-	assert.Equal(t, want, filterNames(plain))
-	assert.Equal(t, append([]string{"envoy.filters.http.set_filter_state"}, want...), filterNames(publicFilters(inputOf(t,
-		"SERVER_TLS_CERT_PATH="+certPath, "SERVER_TLS_KEY_PATH="+keyPath, "SERVER_TLS_CLIENT_CA_PATH="+certPath))))
-	checked := publicFilters(inputOf(t, "API_KEYS_FILE="+keysPath))
-	assert.Equal(t, append([]string{"envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"}, want...), filterNames(checked))
-	assert.False(t, checked[0].GetDisabled(), "who calls is asked of every request that no route exempts")
+	last := []string{"envoy.filters.http.ext_proc", "envoy.filters.http.router"}
+	holds := func(want []string, in Input) []*hcmv3.HttpFilter {
+		t.Helper()
+		list := publicFilters(in)
+		assert.Equal(t, slices.Concat([]string{"envoy.filters.http.header_mutation"}, want, last), filterNames(list))
+		return list
+	}
+	plain := holds(nil, inputOf(t))
+	holds([]string{"envoy.filters.http.cors"}, inputOf(t, "SERVER_CORS_ALLOWED_ORIGINS=https://a"))
+	holds([]string{"envoy.filters.http.set_filter_state"}, inputOf(t,
+		"SERVER_TLS_CERT_PATH="+certPath, "SERVER_TLS_KEY_PATH="+keyPath, "SERVER_TLS_CLIENT_CA_PATH="+certPath))
+	checked := holds([]string{"envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"}, inputOf(t, "API_KEYS_FILE="+keysPath))
+	assert.False(t, checked[1].GetDisabled(), "who calls is asked of every request that no route exempts")
 	withModule := inputOf(t)
 	withModule.WasmPath = "/modules/filter.wasm"
-	assert.Equal(t, append([]string{"envoy.filters.http.wasm"}, want...), filterNames(publicFilters(withModule)))
-	assert.True(t, publicFilters(withModule)[0].GetDisabled(), "and so is wasm")
-	assert.Equal(t, append([]string{"envoy.filters.http.jwt_authn", "envoy.filters.http.lua", "envoy.filters.http.set_filter_state"}, want...),
-		filterNames(publicFilters(inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x"))))
-	assert.Equal(t, want, filterNames(loopbackFilters()))
-	for _, list := range [][]*hcmv3.HttpFilter{plain, loopbackFilters()} {
+	assert.True(t, holds([]string{"envoy.filters.http.wasm"}, withModule)[1].GetDisabled(), "and so is wasm")
+	holds([]string{"envoy.filters.http.jwt_authn", "envoy.filters.http.lua", "envoy.filters.http.set_filter_state"},
+		inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x"))
+	assert.Equal(t, last, filterNames(loopbackFilters()))
+	for _, list := range [][]*hcmv3.HttpFilter{plain[1:], loopbackFilters()} {
 		assert.True(t, list[0].GetDisabled(), "ext_proc is off unless a route switches it on")
 		assert.False(t, list[len(list)-1].GetDisabled())
 	}
@@ -193,7 +198,7 @@ func TestDirectResponsesAreErrorsOfTheTable(t *testing.T) {
 			continue
 		}
 		wellFormed(t, d.GetBody().GetInlineString())
-		assert.Contains(t, []uint32{400, 404, 405, 503}, d.GetStatus(), r.GetName())
+		assert.Contains(t, []uint32{400, 403, 404, 405, 503}, d.GetStatus(), r.GetName())
 		if d.GetStatus() == 405 {
 			assert.Equal(t, "allow", r.GetResponseHeadersToAdd()[1].GetHeader().GetKey())
 		}

@@ -50,6 +50,10 @@ type Server struct {
 	ReadTimeout, WriteTimeout, IdleTimeout, DrainTimeout time.Duration
 	MaxRequestBodySize                                   int64 // bytes
 	MaxConnections                                       int
+	MaxStreams                                           int      // HTTP/2 requests at a time on one connection
+	MaxHeaders                                           int      // lines in one request's head
+	MaxHeaderSize                                        int      // KiB, all of them together
+	CORSOrigins                                          []string // origins of pages that may call, or "*"
 	TLS                                                  ServerTLS
 }
 
@@ -160,7 +164,8 @@ func (p Policy) On() bool { return p.File != "" }
 
 // Envoy is the Envoy process that the gateway starts.
 type Envoy struct {
-	Path string // of the binary; "" looks for it
+	Path    string // of the binary; "" looks for it
+	MaxHeap int64  // bytes at which it sheds load; 0: no limit
 }
 
 // Control is the link between Envoy and the gateway's process: sockets in a directory, or, when Host is set, a port that

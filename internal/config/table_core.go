@@ -41,6 +41,14 @@ func serverRows() []variable {
 			"Largest request body; a larger one is answered 413."),
 		row("SERVER_MAX_CONNECTIONS", "10000", integer("count", 1, math.MaxInt32), func(c *Config) *int { return &c.Server.MaxConnections },
 			"Most client connections at a time."),
+		row("SERVER_MAX_STREAMS", "128", integer("count", 1, 65536), func(c *Config) *int { return &c.Server.MaxStreams },
+			"Most requests at a time on one HTTP/2 connection; clients wait with more."),
+		row("SERVER_MAX_HEADERS", "100", integer("count", 16, 1024), func(c *Config) *int { return &c.Server.MaxHeaders },
+			"Most headers of a request; more are answered 431."),
+		row("SERVER_MAX_HEADER_SIZE", "60", integer("KiB", 4, 96), func(c *Config) *int { return &c.Server.MaxHeaderSize },
+			"Largest head of a request, path and headers together; a larger one is answered 431."),
+		row("SERVER_CORS_ALLOWED_ORIGINS", "", origins, func(c *Config) *[]string { return &c.Server.CORSOrigins },
+			"Origins of web pages, `https://app.example` each, that browsers may let call the gateway, or `*` for all; unset: none but its own."),
 		row("SERVER_TLS_CERT_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.CertPath },
 			"PEM certificate chain; set together with the key to serve HTTPS. The files are watched."),
 		row("SERVER_TLS_KEY_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.KeyPath },
@@ -96,6 +104,8 @@ func processRows() []variable {
 	return []variable{
 		row("ENVOY_PATH", "", path, func(c *Config) *string { return &c.Envoy.Path },
 			"The Envoy binary; unset: `envoy` on `PATH`, else the copy that `make envoy` installs."),
+		row("ENVOY_MAX_HEAP", "2147483648", integer[int64]("bytes", 0, math.MaxInt64), func(c *Config) *int64 { return &c.Envoy.MaxHeap },
+			"Memory of Envoy's heap near which it sheds load: from 95 % on requests are answered 503. 0 for no limit."),
 		row("CONTROL_SOCKET_DIR", "", path, func(c *Config) *string { return &c.Control.SocketDir },
 			"Directory of the Unix sockets between Envoy and the gateway; unset: a temporary one."),
 	}
