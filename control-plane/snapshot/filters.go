@@ -10,9 +10,6 @@ import (
 // them the route's cluster adds the provider's credential (upstreamFilters).
 func publicFilters(in Input) []*hcmv3.HttpFilter {
 	list := []*hcmv3.HttpFilter{responseHeadersFilter()}
-	if len(in.Config.Server.CORSOrigins) > 0 {
-		list = append(list, corsFilter()) // before anything that wants credentials: browsers send none with their question
-	}
 	if in.Config.Auth.Enabled {
 		if issuer, ok := login(in); ok {
 			list = append(list, loginFilter(in, issuer))

@@ -31,11 +31,14 @@ limits:
 `,
 }
 
+// headerMutation stands first for every answer, whatever is configured.
+const headerMutation = "envoy.filters.http.header_mutation"
+
 // What is not limited costs nothing: no filter, no cluster.
 func TestWithoutLimitsThereIsNothingOfThem(t *testing.T) {
 	for _, variables := range [][]string{everyProvider(), append(everyProvider(), "RATELIMIT_URL=grpc://limits:8081")} {
 		s := build(t, variables...)
-		assert.Equal(t, []string{extProcName, "envoy.filters.http.router"}, filtersOf(t, s.GetResources(listenerType)[PublicListener]))
+		assert.Equal(t, []string{headerMutation, extProcName, "envoy.filters.http.router"}, filtersOf(t, s.GetResources(listenerType)[PublicListener]))
 		assert.NotContains(t, s.GetResources(clusterType), rateLimitCluster)
 	}
 }
@@ -53,7 +56,7 @@ func TestTheFiltersOfLimits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := build(t, append(tt.variables, "OPENAI_API_KEY=a")...)
-			assert.Equal(t, tt.filters, filtersOf(t, s.GetResources(listenerType)[PublicListener]))
+			assert.Equal(t, append([]string{headerMutation}, tt.filters...), filtersOf(t, s.GetResources(listenerType)[PublicListener]))
 			assert.Equal(t, []string{extProcName, router}, filtersOf(t, s.GetResources(listenerType)[LoopbackListener]), "the gateway's own calls are never limited")
 			assert.Contains(t, s.GetResources(clusterType), rateLimitCluster)
 		})

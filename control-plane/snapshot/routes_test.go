@@ -45,7 +45,6 @@ func TestFilterOrder(t *testing.T) {
 		return list
 	}
 	plain := holds(nil, inputOf(t))
-	holds([]string{"envoy.filters.http.cors"}, inputOf(t, "SERVER_CORS_ALLOWED_ORIGINS=https://a"))
 	holds([]string{"envoy.filters.http.set_filter_state"}, inputOf(t,
 		"SERVER_TLS_CERT_PATH="+certPath, "SERVER_TLS_KEY_PATH="+keyPath, "SERVER_TLS_CLIENT_CA_PATH="+certPath))
 	checked := holds([]string{"envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"}, inputOf(t, "API_KEYS_FILE="+keysPath))

@@ -37,21 +37,6 @@ var hostPort = plain("host:port", func(s string) (HostPort, error) {
 	return HostPort{host, n}, nil
 })
 
-// origins are what browsers send as the Origin of a page: scheme, host and port if it is not the scheme's own.
-var origins = plain("comma list of origins", func(s string) ([]string, error) {
-	list := splitList(s)
-	for i, o := range list {
-		u, err := url.Parse(o)
-		switch {
-		case o == "*":
-		case err != nil, u.Scheme == "", u.Host == "", u.Scheme+"://"+u.Host != o:
-			return nil, errors.New("origins such as https://app.example or http://localhost:3000, without a path, or *")
-		}
-		list[i] = strings.ToLower(o)
-	}
-	return list, nil
-})
-
 var (
 	errNotURL   = errors.New("an absolute http:// or https:// URL")
 	errUserinfo = errors.New("a URL without user:password@ (a key belongs into its own variable)")

@@ -50,10 +50,9 @@ type Server struct {
 	ReadTimeout, WriteTimeout, IdleTimeout, DrainTimeout time.Duration
 	MaxRequestBodySize                                   int64 // bytes
 	MaxConnections                                       int
-	MaxStreams                                           int      // HTTP/2 requests at a time on one connection
-	MaxHeaders                                           int      // lines in one request's head
-	MaxHeaderSize                                        int      // KiB, all of them together
-	CORSOrigins                                          []string // origins of pages that may call, or "*"
+	MaxStreams                                           int // HTTP/2 requests at a time on one connection
+	MaxHeaders                                           int // lines in one request's head
+	MaxHeaderSize                                        int // KiB, all of them together
 	TLS                                                  ServerTLS
 }
 

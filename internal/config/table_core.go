@@ -47,8 +47,6 @@ func serverRows() []variable {
 			"Most headers of a request; more are answered 431."),
 		row("SERVER_MAX_HEADER_SIZE", "60", integer("KiB", 4, 96), func(c *Config) *int { return &c.Server.MaxHeaderSize },
 			"Largest head of a request, path and headers together; a larger one is answered 431."),
-		row("SERVER_CORS_ALLOWED_ORIGINS", "", origins, func(c *Config) *[]string { return &c.Server.CORSOrigins },
-			"Origins of web pages, `https://app.example` each, that browsers may let call the gateway, or `*` for all; unset: none but its own."),
 		row("SERVER_TLS_CERT_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.CertPath },
 			"PEM certificate chain; set together with the key to serve HTTPS. The files are watched."),
 		row("SERVER_TLS_KEY_PATH", "", path, func(c *Config) *string { return &c.Server.TLS.KeyPath },
