@@ -40,7 +40,7 @@ var outcomeNames = [numOutcomes]string{
 // String is the outcome's name in metrics and logs.
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// Outcomes lists every name, in the order of the constants.
+// Outcomes lists every name, in the order of the constants. It is not to be changed.
 func Outcomes() []string { return outcomeNames[:] }
 
 // NoRule stands for an index of a rule when none decided.

@@ -33,7 +33,7 @@ var detectorNames = [numDetectors]string{
 	"huggingface_token", "github_token", "gitlab_token", "slack_token", "slack_webhook", "stripe_key", "npm_token", "sendgrid_key",
 }
 
-// Detectors lists the names of all detectors, in the order of Found.
+// Detectors lists the names of all detectors, in the order of Found. It is not to be changed.
 func Detectors() []string { return detectorNames[:] }
 
 // Found counts what each detector has found. It never holds what it was.
