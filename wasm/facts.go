@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"math"
 	"strings"
 
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
@@ -71,21 +70,20 @@ func upstreamHost() string {
 	return name
 }
 
-// usageNamespace and usageKey are where json_to_metadata and sse_to_metadata put the tokens of an answer.
-const (
-	usageNamespace = "igw.usage"
-	usageKey       = "total_tokens"
-)
+// usageNamespace is where Envoy's ai_protocol_manager puts what an answer says of its tokens (control-plane/snapshot).
+const usageNamespace = "igw.usage"
 
-// usage is the number of tokens that the answer says it took.
+// usage is the number of tokens that the answer says it took. Some answers have no total of input and output, only the
+// provider's own: those of embeddings.
 func usage() (int64, bool) {
-	raw, err := proxywasm.GetProperty([]string{"metadata", "filter_metadata", usageNamespace, usageKey})
-	if err != nil || len(raw) != 8 {
-		return 0, false
+	for _, name := range []string{"total_tokens", "provider_total_tokens"} {
+		raw, err := proxywasm.GetProperty([]string{"metadata", "typed_filter_metadata", usageNamespace, name})
+		if err != nil || len(raw) != 8 {
+			continue
+		}
+		if n := binary.LittleEndian.Uint64(raw); n > 0 && n < 1<<53 {
+			return int64(n), true
+		}
 	}
-	n := math.Float64frombits(binary.LittleEndian.Uint64(raw)) // numbers of metadata are doubles
-	if !(n >= 0 && n < 1<<53) {
-		return 0, false
-	}
-	return int64(n), true
+	return 0, false
 }

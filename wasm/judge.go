@@ -30,11 +30,12 @@ func (x *exchange) judgeHeaders(end bool) types.Action {
 	}
 	r.Body = x.announced(end)
 	d := x.plugin.settings.policy.Decide(r)
-	switch {
-	case d.Verdict == policy.Undecided:
+	switch d.Verdict {
+	case policy.Undecided:
 		return x.await(r)
-	case d.Verdict == policy.Refuse:
+	case policy.Refuse:
 		return x.refuseBy(&d)
+	case policy.Pass:
 	}
 	x.note(&d)
 	if d.Path != "" {

@@ -37,7 +37,10 @@ func lateLimitFilters(in Input) []*hcmv3.HttpFilter {
 		out = append(out, countedFilter(in, requestLimitsName, limits.Requests))
 	}
 	if in.Config.Limits.Set.Limits(limits.Tokens) {
-		out = append(out, countedFilter(in, tokenLimitsName, limits.Tokens), usageFilter())
+		out = append(out, countedFilter(in, tokenLimitsName, limits.Tokens))
+	}
+	if usageCounts(in) {
+		out = append(out, usageFilter())
 	}
 	return out
 }
@@ -56,7 +59,7 @@ func limitRoutes(in Input, list []*routev3.Route) {
 		if tokens && !asks {
 			switchOff(r, tokenLimitsName)
 		}
-		if tokens && asks && r.GetRoute() != nil {
+		if usageCounts(in) && asks && r.GetRoute() != nil {
 			countUsage(r)
 		}
 		if (requests || tokens) && limited {
@@ -64,6 +67,11 @@ func limitRoutes(in Input, list []*routev3.Route) {
 			r.ResponseHeadersToRemove = append(r.ResponseHeadersToRemove, rateLimitHeaders()...)
 		}
 	}
+}
+
+// usageCounts says that something is charged by the tokens that answers took: a limit, or a budget of the policy.
+func usageCounts(in Input) bool {
+	return in.Config.Limits.Set.Limits(limits.Tokens) || in.Config.Policy.CountsTokens && in.WasmPath != ""
 }
 
 // asksModels says whether a model may answer: a request without a body asks none.

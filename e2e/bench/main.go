@@ -31,7 +31,7 @@ type options struct {
 	gatewayPID, concurrency, rounds, streams int
 	duration, warmup, pause, idle            time.Duration
 	startLimit, timeLimit                    time.Duration
-	quick, standIn, usage, loops, wasm             bool
+	quick, standIn, usage, loops, wasm       bool
 }
 
 // list is a flag that may be given more than once.
