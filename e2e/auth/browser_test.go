@@ -47,12 +47,11 @@ func TestChromiumLogsIn(t *testing.T) {
 			assert.Equal(t, network.CookieSameSiteLax, cookie.SameSite, cookie.Name)
 		}
 		assert.GreaterOrEqual(t, len(kept), 3, kept)
-		seen, err := chromedp.Run(c.ctx, chromedp.Evaluate[string](`document.cookie`))
-		require.NoError(t, err)
-		assert.Empty(t, seen)
+		_, err = chromedp.Run(c.ctx, chromedp.Evaluate[string](`document.cookie`))
+		assert.ErrorContains(t, err, "sandboxed", "an answer is a document without an origin of its own")
 	})
-	t.Run("a script of the page may ask", func(t *testing.T) {
-		assert.Equal(t, http.StatusOK, c.fetch("/v1/models"))
+	t.Run("a script in an answer asks nothing in the user's name", func(t *testing.T) {
+		assert.Zero(t, c.fetch(w.URL+"/v1/models"))
 	})
 	t.Run("another site may not", func(t *testing.T) {
 		evil := harness.NewProvider(t, func(w http.ResponseWriter, _ *http.Request) {
