@@ -22,7 +22,7 @@ apt-get download "${packages[@]}" || { apt-get update && apt-get download "${pac
 for package in *.deb; do dpkg-deb -x "$package" root; done
 rm -rf "$dir/root"
 mv root "$dir/root"
-libraries=$(dirname "$(find "$dir/root" -name 'libjemalloc.so*' | head -n 1)")
+libraries=$(dirname "$(find "$dir/root" -name 'libjemalloc.so*' -print -quit)")
 cat >"$part/redis-server" <<SCRIPT
 #!/bin/sh
 LD_LIBRARY_PATH=$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} exec $dir/root/usr/bin/redis-server "\$@"
