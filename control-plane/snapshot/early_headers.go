@@ -19,6 +19,7 @@ func earlyHeaders(in Input) *corev3.TypedExtensionConfig {
 	if in.Config.Server.TLS.ClientCA != "" {
 		mutations = append(mutations, certificateCaller()...)
 	}
+	mutations = append(mutations, originOf(in.Config)...)
 	return &corev3.TypedExtensionConfig{
 		Name:        "envoy.http.early_header_mutation.header_mutation",
 		TypedConfig: pack(&earlyv3.HeaderMutation{Mutations: mutations}),

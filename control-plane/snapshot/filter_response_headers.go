@@ -16,16 +16,21 @@ var browserRules = [][2]string{
 	{"cross-origin-resource-policy", "same-origin"},
 }
 
+const headerMutationName = "envoy.filters.http.header_mutation"
+
 // noSniff is the one that has no exceptions.
 const noSniff = "x-content-type-options"
 
 // responseHeadersFilter adds them to every answer. It stands first, so that it sees also what other filters answer.
-func responseHeadersFilter() *hcmv3.HttpFilter {
+func responseHeadersFilter(in Input) *hcmv3.HttpFilter {
 	set := []*mutationv3.HeaderMutation{addHeader(noSniff, "nosniff", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)}
 	for _, h := range browserRules {
 		set = append(set, addHeader(h[0], h[1], corev3.HeaderValueOption_ADD_IF_ABSENT))
 	}
-	return filter("envoy.filters.http.header_mutation", &headermutationv3.HeaderMutation{
+	if cors := in.Config.Server.CORS; cors.On() && !cors.Any() { // what is said to one origin is not for a cache to say to another
+		set = append(set, addHeader("vary", "origin", corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD))
+	}
+	return filter(headerMutationName, &headermutationv3.HeaderMutation{
 		Mutations: &headermutationv3.Mutations{ResponseMutations: set},
 	})
 }

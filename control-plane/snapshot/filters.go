@@ -9,7 +9,7 @@ import (
 // (bootstrap), TLS (listener), the stripping of internal headers and the name in a client's certificate (earlyHeaders); after
 // them the route's cluster adds the provider's credential (upstreamFilters).
 func publicFilters(in Input) []*hcmv3.HttpFilter {
-	list := []*hcmv3.HttpFilter{responseHeadersFilter()}
+	list := append([]*hcmv3.HttpFilter{responseHeadersFilter(in)}, corsFilters(in)...)
 	if in.Config.Auth.Enabled {
 		if issuer, ok := login(in); ok {
 			list = append(list, loginFilter(in, issuer))

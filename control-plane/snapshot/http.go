@@ -17,7 +17,7 @@ func publicHTTP(in Input) *hcmv3.HttpConnectionManager {
 // redirectHTTP serves plain HTTP beside the public listener.
 func redirectHTTP(in Input) *hcmv3.HttpConnectionManager {
 	m := edgeHTTP(in, RedirectListener)
-	m.HttpFilters = []*hcmv3.HttpFilter{responseHeadersFilter(), routerFilter()}
+	m.HttpFilters = []*hcmv3.HttpFilter{responseHeadersFilter(in), routerFilter()}
 	return m
 }
 

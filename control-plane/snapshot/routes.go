@@ -16,10 +16,10 @@ import (
 
 // routeConfigurations hold the routes in the order in which Envoy tries them: the first match decides.
 func routeConfigurations(in Input) []cachetypes.Resource {
-	public := policed(in, slices.Concat(crossSiteRoutes(), loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()}))
+	public := policed(in, slices.Concat(loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()}))
 	limitRoutes(in, public)
 	loopback := slices.Concat(modelRoutes(in), plainProxyRoutes(in), []*routev3.Route{nothingHere()})
-	out := []cachetypes.Resource{routes(LoopbackListener, loopback), routes(PublicListener, public)}
+	out := []cachetypes.Resource{routes(LoopbackListener, loopback), publicVirtualHosts(in, public)}
 	if in.Config.Server.TLS.RedirectPort != 0 {
 		out = append(out, routes(RedirectListener, redirectRoutes(in)))
 	}

@@ -87,8 +87,9 @@ func retryPolicy(c config.Client) *routev3.RetryPolicy {
 func withheldHeaders(p config.Provider) []string {
 	out := append(internalHeaders(),
 		"authorization", "x-api-key", "api-key", "proxy-authorization", "cookie",
+		"origin", "referer", // a page's; some providers refuse what comes from one
 		"forwarded", "x-envoy-external-address", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
-		bypassMCP, bypassA2A, ownHeader)
+		bypassMCP, bypassA2A, ownHeader, originHeader, shownHeader)
 	switch p.Auth.Header {
 	case "", "authorization", "x-api-key", "api-key":
 	default:

@@ -54,6 +54,8 @@ func TestFilterOrder(t *testing.T) {
 	assert.True(t, holds([]string{"envoy.filters.http.wasm"}, withModule)[1].GetDisabled(), "and so is wasm")
 	holds([]string{"envoy.filters.http.jwt_authn", "envoy.filters.http.lua", "envoy.filters.http.set_filter_state"},
 		inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x"))
+	holds([]string{"igw.origin", "envoy.filters.http.cors", "envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"},
+		inputOf(t, "SERVER_CORS_ALLOWED_ORIGINS=*", "API_KEYS_FILE="+keysPath))
 	assert.Equal(t, last, filterNames(loopbackFilters()))
 	for _, list := range [][]*hcmv3.HttpFilter{plain[1:], loopbackFilters()} {
 		assert.True(t, list[0].GetDisabled(), "ext_proc is off unless a route switches it on")
@@ -146,7 +148,7 @@ func TestClientCredentialsStayHere(t *testing.T) {
 			seen++
 			for _, h := range []string{
 				"authorization", "x-api-key", "api-key", "proxy-authorization", "cookie",
-				"x-forwarded-for", "forwarded", "x-real-ip", "x-igw-provider", "x-igw-checked",
+				"x-forwarded-for", "forwarded", "x-real-ip", "x-igw-provider", "x-igw-checked", "x-igw-origin", "x-igw-shown", "origin", "referer",
 			} {
 				assert.Contains(t, r.GetRequestHeadersToRemove(), h, r.GetName())
 			}

@@ -52,9 +52,9 @@ const chatBody = `{"model":"own/m","messages":[{"role":"user","content":"hello"}
 func bearer(token string) string { return "Authorization: Bearer " + token }
 
 // chat posts a chat request with a token.
-func (w *world) chat(t harness.T, token string) *harness.Response {
+func (w *world) chat(t harness.T, token string, headers ...string) *harness.Response {
 	t.Helper()
-	return w.Chat(t, chatBody, bearer(token))
+	return w.Chat(t, chatBody, append(headers, bearer(token))...)
 }
 
 // refused holds an answer to the shape of a refusal of a caller.

@@ -54,6 +54,7 @@ type Server struct {
 	MaxHeaders                                           int // lines in one request's head
 	MaxHeaderSize                                        int // KiB, all of them together
 	TLS                                                  ServerTLS
+	CORS                                                 CORS
 }
 
 // ServerTLS is what the public listener proves itself with, and whom it asks to do the same. The files' content is part

@@ -24,7 +24,7 @@ func TestEveryVariableHasItsOwnField(t *testing.T) {
 		"text": "sample", "path": "/sample", "secret": "sample", "comma list": "a,b", "comma list of URLs": "http://sample",
 		"port": "1234", "bytes": "77", "count": "77", "address": "127.0.0.9", "duration": "77s", "URL": "http://sample/x",
 		"debug, info, warn or error": "error", "json or text": "json", "TLS12 or TLS13": "TLS13", "URL of gRPC": "grpc://sample:8081", "word": "sample", "direct or selector": "selector",
-		"require or optional": "optional", "host:port": "a.example:77", "KiB": "77",
+		"require or optional": "optional", "host:port": "a.example:77", "KiB": "77", "comma list of origins": "https://a.example",
 	}
 	owner := map[string]string{}
 	for _, v := range rows() {

@@ -59,6 +59,7 @@ func serverRows() []variable {
 			"Second port, on `SERVER_HOST`, that answers plain HTTP with a redirect to HTTPS; unset: none."),
 		row("SERVER_HTTP_REDIRECT_TO_PORT", "", integer("port", 1, 65535), func(c *Config) *int { return &c.Server.TLS.RedirectToPort },
 			"Port that redirects name, where clients reach the gateway by another one than `SERVER_PORT`; unset: `SERVER_PORT`."),
+		corsRow(),
 	}
 }
 

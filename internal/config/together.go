@@ -14,6 +14,7 @@ func (l *loader) checkTogether() {
 	l.checkAuth()
 	l.readAccess()
 	l.readLimits()
+	l.checkCORS()
 	c := l.cfg
 	t := c.Telemetry
 	if t.Enabled && t.MetricsPort != 0 && t.MetricsPort == c.Server.Port && overlap(t.MetricsHost, c.Server.Host) {
