@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
@@ -46,8 +45,10 @@ func (e *exposed) stillServes(t *testing.T, envoy int) {
 func TestSmugglingOverHTTP1(t *testing.T) {
 	e := theExposed(t)
 	envoy := e.EnvoyPID()
+	e.provider.Reset()
 	head := "POST /proxy/own/a HTTP/1.1\r\nHost: x\r\n"
 	second := "GET /proxy/own/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	connections := map[string]*harness.Conn{}
 	for name, request := range map[string]string{
 		"CL and TE":                  head + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + second,
 		"TE and CL":                  head + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + second,
@@ -71,20 +72,20 @@ func TestSmugglingOverHTTP1(t *testing.T) {
 		"too many headers":           head + strings.Repeat("X-A: b\r\n", 60) + "\r\n" + second,
 		"a header that is too large": head + "X-A: " + strings.Repeat("a", 20<<10) + "\r\n\r\n" + second,
 	} {
-		t.Run(name, func(t *testing.T) {
-			e.provider.Reset()
-			c := e.Dial(t)
-			c.Send(request)
-			first := c.Receive("POST")
-			if first != nil {
-				assert.GreaterOrEqual(t, first.Status, 400, "%s", first)
-				assert.Nil(t, c.Receive("GET"), "what follows was answered")
-			}
-			for _, r := range e.provider.Requests() {
-				assert.NotContains(t, r.URI, "smuggled")
-				assert.NotContains(t, string(r.Body), "smuggled")
-			}
-		})
+		connections[name] = e.Dial(t)
+		connections[name].Send(request)
+	}
+	for name, got := range together(connections, func(_ string, c *harness.Conn) [2]*harness.Response {
+		return [2]*harness.Response{c.Receive("POST"), c.Receive("GET")}
+	}) {
+		if got[0] != nil {
+			assert.GreaterOrEqual(t, got[0].Status, 400, "%s: %s", name, got[0])
+			assert.Nil(t, got[1], "%s: what follows was answered", name)
+		}
+	}
+	for _, r := range e.provider.Requests() {
+		assert.NotContains(t, r.URI, "smuggled")
+		assert.NotContains(t, string(r.Body), "smuggled")
 	}
 	e.stillServes(t, envoy)
 }
@@ -110,117 +111,12 @@ func TestWhatIsForgivenIsWrittenAnew(t *testing.T) {
 	}
 }
 
-// h2 is a connection of HTTP/2 whose frames are written by hand.
-type h2 struct {
-	*http2.Framer
-	net.Conn
-	block strings.Builder
-	hpack *hpack.Encoder
-}
-
-func (e *exposed) h2(t *testing.T) *h2 {
-	t.Helper()
-	conn, err := net.Dial("tcp", e.Addr)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	_, err = io.WriteString(conn, http2.ClientPreface)
-	require.NoError(t, err)
-	c := &h2{Framer: http2.NewFramer(conn, conn), Conn: conn}
-	c.hpack = hpack.NewEncoder(&c.block)
-	c.AllowIllegalWrites = true
-	require.NoError(t, c.WriteSettings())
-	return c
-}
-
-// head encodes fields, in pairs of name and value.
-func (c *h2) head(fields ...string) []byte {
-	c.block.Reset()
-	for i := 0; i+1 < len(fields); i += 2 {
-		_ = c.hpack.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
-	}
-	return []byte(c.block.String())
-}
-
-// ended reads until the gateway closes the connection or says that it will (GOAWAY).
-func (c *h2) ended() bool {
-	for {
-		f, err := c.ReadFrame()
-		if err != nil {
-			timeout, ok := err.(net.Error)
-			return !ok || !timeout.Timeout()
-		}
-		if _, away := f.(*http2.GoAwayFrame); away {
-			return true
-		}
-	}
-}
-
-var request = []string{":method", "POST", ":scheme", "http", ":authority", "x", ":path", "/proxy/own/a"}
-
-func TestFloodsOfHTTP2(t *testing.T) {
-	e := theExposed(t)
-	envoy := e.EnvoyPID()
-	const many = 20_000 // bounded: a connection that is still open then has passed
-	for name, flood := range map[string]func(*h2, uint32) error{
-		"rapid reset": func(c *h2, n uint32) error {
-			id := 2*n + 1
-			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head(request...), EndHeaders: true})
-			return c.WriteRSTStream(id, http2.ErrCodeCancel)
-		},
-		"PING": func(c *h2, _ uint32) error { return c.WritePing(false, [8]byte{}) },
-		"SETTINGS": func(c *h2, _ uint32) error {
-			return c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16})
-		},
-		"CONTINUATION": func(c *h2, n uint32) error {
-			if n == 0 {
-				return c.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.head(request...)})
-			}
-			return c.WriteContinuation(1, false, c.head("x-a", strings.Repeat("b", 100)))
-		},
-		"empty DATA": func(c *h2, n uint32) error {
-			if n == 0 {
-				return c.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.head(request...), EndHeaders: true})
-			}
-			return c.WriteData(1, false, nil)
-		},
-		"PRIORITY": func(c *h2, _ uint32) error { return c.WritePriority(1, http2.PriorityParam{StreamDep: 3}) },
-		"too many streams": func(c *h2, n uint32) error {
-			return c.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*n + 1, BlockFragment: c.head(request...), EndHeaders: true})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := e.h2(t)
-			over := make(chan bool, 1)
-			go func() {
-				if strings.HasPrefix(name, "PING") || strings.HasPrefix(name, "SETTINGS") {
-					// A flood of what must be answered, by a client that reads none of the answers.
-					time.Sleep(2 * time.Second)
-				}
-				over <- c.ended()
-			}()
-			for n := range uint32(many) {
-				_ = c.SetWriteDeadline(time.Now().Add(3 * time.Second))
-				if err := flood(c, n); err != nil {
-					break // it was closed, or nobody reads any more
-				}
-			}
-			_ = c.SetReadDeadline(time.Now().Add(8 * time.Second))
-			ended := <-over
-			if name == "too many streams" || name == "PING" || name == "SETTINGS" {
-				return // held in other ways: refused streams, and answers that stop being made when nobody takes them
-			}
-			assert.True(t, ended, "the connection goes on")
-		})
-	}
-	e.stillServes(t, envoy)
-}
-
 func TestRequestsOfHTTP2ThatAreNotValid(t *testing.T) {
 	e := theExposed(t)
 	envoy := e.EnvoyPID()
 	e.provider.Reset()
 	with := func(more ...string) []string { return append(append([]string{}, request...), more...) }
+	connections := map[string]*h2{}
 	for name, fields := range map[string][]string{
 		"a transfer-encoding":     with("transfer-encoding", "chunked"),
 		"a connection header":     with("connection", "close"),
@@ -233,26 +129,12 @@ func TestRequestsOfHTTP2ThatAreNotValid(t *testing.T) {
 		"a pseudo header at last": with("x-a", "b", ":authority", "y"),
 		"too many headers":        with(strings.Split(strings.Repeat("x-a,b,", 60)+"x-a,b", ",")...),
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := e.h2(t)
-			require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.head(fields...), EndHeaders: true, EndStream: true}))
-			decoder := hpack.NewDecoder(4096, nil)
-			for {
-				f, err := c.ReadFrame()
-				if err != nil {
-					return
-				}
-				switch f := f.(type) {
-				case *http2.GoAwayFrame, *http2.RSTStreamFrame:
-					return
-				case *http2.HeadersFrame:
-					got, err := decoder.DecodeFull(f.HeaderBlockFragment())
-					require.NoError(t, err)
-					assert.True(t, strings.HasPrefix(got[0].Value, "4"), "%v", got[0])
-					return
-				}
-			}
-		})
+		c := e.h2(t, false)
+		require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.head(fields...), EndHeaders: true, EndStream: true}))
+		connections[name] = c
+	}
+	for name, status := range together(connections, func(_ string, c *h2) string { return c.status() }) {
+		assert.True(t, status == "" || status[0] == '4', "%s: %s", name, status)
 	}
 	assert.Empty(t, e.provider.Requests())
 	e.stillServes(t, envoy)
@@ -294,6 +176,7 @@ func TestSlowClientsHoldNobodyUp(t *testing.T) {
 }
 
 func TestATLSHandshakeThatNeverEndsIsGivenUp(t *testing.T) {
+	t.Parallel() // it waits for ten seconds
 	g := theSecure(t)
 	c, err := net.Dial("tcp", g.Addr)
 	require.NoError(t, err)

@@ -1,0 +1,209 @@
+package security
+
+import (
+	"errors"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
+)
+
+// h2 is a connection of HTTP/2 whose frames are written by hand.
+type h2 struct {
+	*http2.Framer
+	net.Conn
+	block strings.Builder
+	hpack *hpack.Encoder
+}
+
+// h2 connects. A deaf connection holds hardly anything of what it is sent until it reads.
+func (e *exposed) h2(t *testing.T, deaf bool) *h2 {
+	t.Helper()
+	d := &net.Dialer{}
+	if deaf {
+		d.Control = func(_, _ string, c syscall.RawConn) error {
+			var err error
+			return errors.Join(c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2048) }), err)
+		}
+	}
+	conn, err := d.Dial("tcp", e.Addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, err = io.WriteString(conn, http2.ClientPreface)
+	require.NoError(t, err)
+	c := &h2{Framer: http2.NewFramer(conn, conn), Conn: conn}
+	c.hpack = hpack.NewEncoder(&c.block)
+	c.AllowIllegalWrites = true
+	require.NoError(t, c.WriteSettings())
+	return c
+}
+
+// head encodes fields, in pairs of name and value.
+func (c *h2) head(fields ...string) []byte {
+	c.block.Reset()
+	for i := 0; i+1 < len(fields); i += 2 {
+		_ = c.hpack.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	return []byte(c.block.String())
+}
+
+// open begins a request that stays unfinished.
+func (c *h2) open(stream uint32) error {
+	return c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.head(request...), EndHeaders: true})
+}
+
+// closed reads until the gateway has closed the connection, and says whether it has.
+func (c *h2) closed() bool {
+	for {
+		if _, err := c.ReadFrame(); err != nil {
+			var timeout net.Error
+			return !errors.As(err, &timeout) || !timeout.Timeout()
+		}
+	}
+}
+
+// status is that of the answer, or nothing when the stream or the connection was ended instead.
+func (c *h2) status() string {
+	decoder := hpack.NewDecoder(4096, nil)
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			return ""
+		}
+		switch f := f.(type) {
+		case *http2.GoAwayFrame, *http2.RSTStreamFrame:
+			return ""
+		case *http2.HeadersFrame:
+			got, err := decoder.DecodeFull(f.HeaderBlockFragment())
+			if err != nil || len(got) == 0 {
+				return "unreadable"
+			}
+			return got[0].Value
+		}
+	}
+}
+
+var request = []string{":method", "POST", ":scheme", "http", ":authority", "x", ":path", "/proxy/own/a"}
+
+// counted gives the sum of Envoy's counters of these names.
+func (e *exposed) counted(t *testing.T, names string) (sum int) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^(?:`+names+`): (\d+)$`).FindAllStringSubmatch(e.Admin(t, "GET", "/stats"), -1) {
+		n, err := strconv.Atoi(m[1])
+		require.NoError(t, err)
+		sum += n
+	}
+	return sum
+}
+
+type flood struct {
+	counters string // those of Envoy that count a connection that was ended for this
+	deaf     bool   // a client that reads none of the answers
+	frame    func(c *h2, n uint32) error
+}
+
+// unread are answers that nobody takes: of one kind or of all, or more in one go than the HTTP/2 library itself allows.
+const unread = `http2\.outbound_control_flood|http2\.outbound_flood|http\.public\.downstream_cx_protocol_error`
+
+var floods = map[string]flood{
+	"rapid reset": {`http\.public\.downstream_rq_too_many_premature_resets`, false, func(c *h2, n uint32) error {
+		_ = c.open(2*n + 1)
+		return c.WriteRSTStream(2*n+1, http2.ErrCodeCancel)
+	}},
+	"PING": {unread, true, func(c *h2, _ uint32) error { return c.WritePing(false, [8]byte{}) }},
+	"SETTINGS": {unread, true, func(c *h2, _ uint32) error {
+		return c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16})
+	}},
+	"too many streams": {unread, true, func(c *h2, n uint32) error { return c.open(2*n + 1) }},
+	"CONTINUATION": {`http2\.header_overflow`, false, func(c *h2, n uint32) error {
+		return c.goOn(n, "x-a", strings.Repeat("b", 100))
+	}},
+	"empty CONTINUATION": {`http2\.inbound_empty_frames_flood`, false, func(c *h2, n uint32) error { return c.goOn(n) }},
+	"empty DATA": {`http2\.inbound_empty_frames_flood`, false, func(c *h2, n uint32) error {
+		if n == 0 {
+			return c.open(1)
+		}
+		return c.WriteData(1, false, nil)
+	}},
+	"PRIORITY": {`http2\.inbound_priority_frames_flood`, false, func(c *h2, _ uint32) error {
+		return c.WritePriority(1, http2.PriorityParam{StreamDep: 3})
+	}},
+	"WINDOW_UPDATE": {`http2\.inbound_window_update_frames_flood`, false, func(c *h2, _ uint32) error { return c.WriteWindowUpdate(0, 1) }},
+}
+
+// goOn begins a head, or goes on with it.
+func (c *h2) goOn(n uint32, fields ...string) error {
+	if n == 0 {
+		return c.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.head(request...)})
+	}
+	return c.WriteContinuation(1, false, c.head(fields...))
+}
+
+// pour sends a flood, and says whether the gateway has closed the connection.
+func (f flood) pour(c *h2) bool {
+	const many = 200_000 // bounded: a connection that is still open then has passed
+	over := make(chan bool, 1)
+	if !f.deaf {
+		go func() { over <- c.closed() }()
+	}
+	for n := range uint32(many) {
+		if f.frame(c, n) != nil {
+			break // it is closed
+		}
+	}
+	if f.deaf {
+		over <- c.closed()
+	}
+	return <-over
+}
+
+// Each flood ends its connection, and Envoy says why. Nobody else notices.
+func TestFloodsOfHTTP2(t *testing.T) {
+	e := theExposed(t)
+	envoy := e.EnvoyPID()
+	want, connections := map[string]int{}, map[string]*h2{}
+	for _, f := range floods {
+		want[f.counters] = e.counted(t, f.counters)
+	}
+	for name, f := range floods {
+		want[f.counters]++
+		connections[name] = e.h2(t, f.deaf)
+	}
+	for name, closed := range together(connections, func(name string, c *h2) bool { return floods[name].pour(c) }) {
+		assert.True(t, closed, "%s: the connection goes on", name)
+	}
+	for counters, n := range want {
+		harness.Eventually(t, patience, counters, func() bool { return e.counted(t, counters) >= n })
+	}
+	e.stillServes(t, envoy)
+}
+
+// together does something with every case at the same time: each waits for a second until Envoy has closed a connection.
+func together[C, R any](cases map[string]C, do func(name string, c C) R) map[string]R {
+	out := make(map[string]R, len(cases))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for name, c := range cases {
+		wg.Go(func() {
+			r := do(name, c)
+			mu.Lock()
+			defer mu.Unlock()
+			out[name] = r
+		})
+	}
+	wg.Wait()
+	return out
+}
