@@ -20,10 +20,11 @@ import (
 
 // Options are what a Process needs.
 type Options struct {
-	Binary    string // absolute path
-	Dir       string // private directory of the gateway, for the bootstrap
-	Bootstrap []byte // JSON
-	Admin     *Admin // of that bootstrap
+	Binary    string   // absolute path
+	Env       []string // its whole environment; nil is the gateway's own
+	Dir       string   // private directory of the gateway, for the bootstrap
+	Bootstrap []byte   // JSON
+	Admin     *Admin   // of that bootstrap
 	Log       *slog.Logger
 	AccessLog io.Writer // Envoy's standard output; an *os.File is handed over and costs nothing
 	Drain     time.Duration
@@ -146,6 +147,7 @@ func (p *Process) once(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command(p.opts.Binary, p.arguments()...) //nolint:gosec // the operator chooses the binary
+	cmd.Env = p.opts.Env
 	cmd.Stdout = p.opts.AccessLog
 	cmd.SysProcAttr = childAttributes()
 	stderr, err := cmd.StderrPipe()

@@ -157,7 +157,7 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 		return nil, err
 	}
 	return envoy.NewProcess(envoy.Options{
-		Binary: binary, Dir: g.layout.dir, Bootstrap: bootstrap, Admin: admin, Log: g.log, AccessLog: accessLog,
+		Binary: binary, Env: config.ChildEnviron(config.Environ()), Dir: g.layout.dir, Bootstrap: bootstrap, Admin: admin, Log: g.log, AccessLog: accessLog,
 		Drain: g.current.Server.DrainTimeout, Prefix: snapshot.PublicListener, LogLevel: g.current.General.LogLevel,
 	})
 }
