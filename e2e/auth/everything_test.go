@@ -1,23 +1,15 @@
 package auth
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-
-	"github.com/mark3labs/mcp-go/mcp"
-	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
@@ -38,13 +30,13 @@ const (
 type everything struct {
 	*world
 	environment harness.Env
-	keyFile     string // of the listener's certificate
-	tools       *toolServer
-	agent       *harness.Provider
+	keyFile     string            // of the listener's certificate
+	tools       *harness.Provider // MCP
+	agent       *harness.Provider // A2A
 }
 
 func newEverything(t harness.T) *everything {
-	e := &everything{world: &world{issuer: newIssuer(t), own: harness.NewDemo(t, demo.Options{Faults: true})}, tools: newToolServer(t), agent: newAgent(t)}
+	e := &everything{world: &world{issuer: newIssuer(t), own: harness.NewDemo(t, demo.Options{Faults: true})}, tools: harness.NewToolServer(t), agent: newAgent(t)}
 	dir := harness.TempDir(t)
 	sum := sha256.Sum256([]byte(callerKey))
 	keys := filepath.Join(dir, "keys.yaml")
@@ -55,7 +47,7 @@ func newEverything(t harness.T) *everything {
 	env := e.loginEnv(t).With("OWN_API_URL", e.own.URL, "OWN_API_KEY", providerKey, "LOG_LEVEL", "debug",
 		"AUTH_COOKIE_SECRET", cookieSecret, "AUTH_OIDC_SCOPES", "openid,offline_access", "API_KEYS_FILE", keys,
 		"SERVER_TLS_CLIENT_CA_PATH", ca.Path, "SERVER_TLS_CLIENT_AUTH", "optional",
-		"MCP_ENABLED", "true", "MCP_EXPOSE", "true", "MCP_SERVERS", "t="+e.tools.url, "MCP_T_HEADERS", "X-Tool="+toolSecret,
+		"MCP_ENABLED", "true", "MCP_EXPOSE", "true", "MCP_SERVERS", "t="+e.tools.URL, "MCP_T_HEADERS", "X-Tool="+toolSecret,
 		"A2A_ENABLED", "true", "A2A_EXPOSE", "true", "A2A_AGENTS", "p="+e.agent.URL, "A2A_P_HEADERS", "X-Agent="+agentSecret)
 	e.keyFile = env["SERVER_TLS_KEY_PATH"]
 	e.environment = env
@@ -74,43 +66,6 @@ func newEverything(t harness.T) *everything {
 // useBoth has the demo model call a tool and an agent.
 func useBoth(stream bool) string {
 	return fmt.Sprintf(`{"model":"own/assistant","stream":%v,"messages":[{"role":"user","content":"use tools mcp_t_echo with {\"text\":\"to the tool\"} and a2a_p_echo with {\"message\":\"to the agent\"}"}]}`, stream)
-}
-
-// toolServer is a real MCP server that keeps what arrives.
-type toolServer struct {
-	url   string
-	mu    sync.Mutex
-	heard []harness.Request
-}
-
-func newToolServer(t harness.T) *toolServer {
-	s := &toolServer{}
-	m := mcpserver.NewMCPServer("test", "1", mcpserver.WithToolCapabilities(true))
-	m.AddTool(mcp.NewTool("echo", mcp.WithString("text", mcp.Required())), func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText("echo of " + r.GetString("text", "")), nil
-	})
-	handler := mcpserver.NewStreamableHTTPServer(m)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		s.mu.Lock()
-		s.heard = append(s.heard, harness.Request{URI: r.RequestURI, Header: r.Header.Clone(), Body: body})
-		s.mu.Unlock()
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		_ = handler.Shutdown(context.Background())
-		server.CloseClientConnections()
-		server.Close()
-	})
-	s.url = server.URL + "/mcp"
-	return s
-}
-
-func (s *toolServer) requests() []harness.Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]harness.Request(nil), s.heard...)
 }
 
 // newAgent is an A2A agent of protocol 1.0 over JSON-RPC that answers at once.

@@ -80,10 +80,11 @@ end
 
 function envoy_on_request(request)
   local settings = request:filterContext()
-  -- Envoy lets a request go on when its script fails: a defect here must not make one that has no name.
+  -- Envoy lets a request go on when its script fails: a defect here must not make one that has no name. What is caught
+  -- may be no text, and that would be the next failure.
   local ran, known = pcall(identify, request, settings)
   if not ran then
-    request:logErr(known)
+    request:logErr(tostring(known))
   end
   if not ran or not known then
     local headers = { [":status"] = "401", ["content-type"] = "application/json", ["www-authenticate"] = 'Bearer error="invalid_token"' }
