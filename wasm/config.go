@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
@@ -23,12 +24,19 @@ type settings struct {
 //
 //	{"edge": {…}, "policy": {…}, "hold_headers": true}
 //
-// each member optional, or a policy by itself, as a WasmPlugin's pluginConfig holds it.
+// each member optional, or a policy by itself. A WasmPlugin's pluginConfig holds {"policy": {…}}.
 func readSettings(raw []byte) (*settings, error) {
 	raw = slices.Clone(raw)
 	doc, err := jsonedit.Parse(raw)
 	if err != nil {
-		return nil, err
+		encoded, ok := structJSON(raw)
+		if !ok {
+			return nil, errors.New(strings.Replace(err.Error(), "the request body", "the configuration", 1))
+		}
+		raw = encoded
+		if doc, err = jsonedit.Parse(raw); err != nil {
+			return nil, err
+		}
 	}
 	at, hasEdge := doc.Member("edge")
 	rules, hasPolicy := doc.Member("policy")

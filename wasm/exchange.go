@@ -22,6 +22,7 @@ type exchange struct {
 	phase  phase
 	lane   lane
 	size   int           // bytes of body so far
+	sent   *sentHeaders  // what the headers said, where they have gone on before the decision
 	holds  []policy.Hold // of budgets, to be settled when the usage is known
 }
 

@@ -9,48 +9,48 @@ import (
 
 // hostFacts asks the host, by the attributes of
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes.
-type hostFacts struct{}
-
-func (hostFacts) Header(name string) (string, bool) {
-	value, err := proxywasm.GetHttpRequestHeader(name)
-	return value, err == nil
+type hostFacts struct {
+	sent *sentHeaders // what is known of headers that have gone on; nil while the host has them
 }
 
-func (hostFacts) Principal() string { return property("connection", "uri_san_peer_certificate") }
+// Header gives all values of a header. The ABI's call gives the first alone, and a second one would be a way around rules.
+func (f hostFacts) Header(name string) (string, bool) {
+	if f.sent != nil {
+		value, ok := f.sent.values[name]
+		return value, ok
+	}
+	value, err := proxywasm.GetHttpRequestHeader(name)
+	if err != nil {
+		return "", false
+	}
+	if all, err := proxywasm.GetProperty([]string{"request", "headers", name}); err == nil {
+		return string(all), true
+	}
+	return value, true
+}
 
-// PeerNamespace is what Istio's metadata exchange has found out about the peer.
+// Principal is the peer's certificate's; behind a waypoint's own listener, what the one that has ended HBONE says of it.
+func (hostFacts) Principal() string {
+	if uri := property("connection", "uri_san_peer_certificate"); uri != "" {
+		return uri
+	}
+	return property("filter_state", "io.istio.peer_principal")
+}
+
+// PeerNamespace is what Istio's metadata exchange has found out about the peer (from Istio 1.24 on).
 func (hostFacts) PeerNamespace() string {
 	return property("filter_state", "downstream_peer", "namespace")
 }
 
-func (hostFacts) NodeNamespace() string { return property("node", "metadata", "NAMESPACE") }
+func (hostFacts) NodeNamespace() string { return property("xds", "node", "metadata", "NAMESPACE") }
 
 func (hostFacts) NodeLabel(name string) (string, bool) {
-	value, err := proxywasm.GetProperty([]string{"node", "metadata", "LABELS", name})
+	value, err := proxywasm.GetProperty([]string{"xds", "node", "metadata", "LABELS", name})
 	return string(value), err == nil
 }
 
 // AppendClaims reads the payload that jwt_authn has verified and keeps as metadata under the name of that filter.
-func (hostFacts) AppendClaims(dst []string, name string) []string {
-	path := []string{"metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "claims", name}
-	if values, ok := claim(path); ok {
-		return append(dst, values...)
-	}
-	if !strings.Contains(name, ".") {
-		return dst
-	}
-	values, _ := claim(append(path[:4:4], strings.Split(name, ".")...))
-	return append(dst, values...)
-}
-
-// claim gives a text, the members of a list, or a number or truth value as its JSON spelling.
-func claim(path []string) ([]string, bool) {
-	raw, err := proxywasm.GetProperty(path)
-	if err != nil {
-		return nil, false
-	}
-	return []string{string(raw)}, true
-}
+func (hostFacts) AppendClaims(dst []string, name string) []string { return appendClaims(dst, name) }
 
 func property(path ...string) string {
 	value, err := proxywasm.GetProperty(path)
@@ -60,14 +60,14 @@ func property(path ...string) string {
 	return string(value)
 }
 
-// upstreamHost is the host in the name of the cluster that the route leads to: Istio names them
-// outbound|443||api.openai.com.
+// upstreamHost is the host in the name of the cluster that the route leads to, as Istio names them:
+// outbound|443||api.openai.com. Other names, such as PassthroughCluster, tell none.
 func upstreamHost() string {
-	name := property("cluster_name")
-	if i := strings.LastIndexByte(name, '|'); i >= 0 {
-		name = name[i+1:]
+	name := property("xds", "cluster_name")
+	if strings.Count(name, "|") != 3 {
+		return ""
 	}
-	return name
+	return name[strings.LastIndexByte(name, '|')+1:]
 }
 
 // usageNamespace is where Envoy's ai_protocol_manager puts what an answer says of its tokens (control-plane/snapshot).

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
 )
+
+// errSent is why a rule that replaces the model of a path fails where the body was needed to decide on it.
+var errSent = errors.New("the headers have gone on while the body was read: this policy needs hold_headers")
 
 // ruleHeader names the rule on a refusal.
 const ruleHeader = "x-policy-rule"
@@ -54,6 +58,7 @@ func (x *exchange) await(r *policy.Request) types.Action {
 	if x.plugin.settings.holdHeaders {
 		return types.ActionPause
 	}
+	x.sent = keepHeaders(r, x.plugin.settings.policy.Headers())
 	if r.Body.Size >= 0 { // the headers go ahead, and the body may be changed
 		if err := proxywasm.RemoveHttpRequestHeader("content-length"); err != nil {
 			return x.fail("content-length", err)
@@ -83,8 +88,11 @@ func (x *exchange) judgeBody() types.Action {
 	if d.Verdict != policy.Pass {
 		return x.refuseBy(&d)
 	}
+	if d.Path != "" && x.sent != nil {
+		return x.fail("path", errSent)
+	}
 	x.note(&d)
-	if d.Path != "" && x.plugin.settings.holdHeaders {
+	if d.Path != "" {
 		if err := proxywasm.ReplaceHttpRequestHeader(":path", path.outer(d.Path)); err != nil {
 			return x.fail("path", err)
 		}
@@ -175,6 +183,10 @@ func (p pathParts) outer(path string) string { return p.prefix + path }
 func (x *exchange) request() (*policy.Request, pathParts, error) {
 	r := &x.plugin.request
 	r.Reset()
+	if x.sent != nil {
+		x.sent.fill(r)
+		return r, pathParts{whole: r.Path}, nil
+	}
 	path, err := proxywasm.GetHttpRequestHeader(":path")
 	if err != nil {
 		return nil, pathParts{}, err

@@ -24,9 +24,16 @@ type denial struct {
 	message string
 }
 
-// readBody says that the act reads or edits the body.
-func (a *act) readBody() bool {
-	return a.secrets != 0 || len(a.require) > 0 || len(a.remove) > 0 || len(a.set) > 0 || a.cap != nil || a.model != ""
+// readBody says that the act reads or edits bodies.
+func (a *act) readBody() bool { return a.readMembers() || a.model != "" }
+
+func (a *act) readMembers() bool {
+	return a.secrets != 0 || len(a.require) > 0 || len(a.remove) > 0 || len(a.set) > 0 || a.cap != nil
+}
+
+// readBodyOf says that the act has to read the body of this request: a model that the path names is replaced there.
+func (a *act) readBodyOf(r *Request) bool {
+	return a.readMembers() || a.model != "" && (r.Model != "" || r.target().model == "")
 }
 
 // do carries the act out: edits go to the request's list, the rest to did.

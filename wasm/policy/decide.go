@@ -32,7 +32,7 @@ func (p *Policy) apply(i int, r *Request, d *Decision) bool {
 	if rule.unless != nil && (rule.unless.hold(p, r) || s.halt != running) {
 		return s.halt != running
 	}
-	if rule.act.readBody() && !r.document(p) {
+	if rule.act.readBodyOf(r) && !r.document(p) {
 		return true
 	}
 	var did Decision // what the rule does, apart until it is known to count

@@ -214,13 +214,14 @@ func (r *Request) nameModel(p *Policy, written string) {
 	}
 }
 
-// hostProvider finds the provider as routing or the upstream's host tells it; empty when neither does.
+// hostProvider finds the provider as routing or the upstream's host tells it, or, where that is no provider's, such as a
+// gateway of the mesh, the host that the client has named; empty when none does.
 func (r *Request) hostProvider(p *Policy) string {
-	switch {
-	case r.Provider != "":
+	if r.Provider != "" {
 		return strings.ToLower(r.Provider)
-	case r.Upstream != "":
-		return p.providerOfHost(hostOnly(r.Upstream))
+	}
+	if id := p.providerOfHost(hostOnly(r.Upstream)); id != "" {
+		return id
 	}
 	return p.providerOfHost(hostOnly(r.Authority))
 }

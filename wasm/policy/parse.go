@@ -152,6 +152,11 @@ func (p *Policy) prepare() {
 		}
 	}
 	p.index = newIndex(p.rules, all)
+	for _, l := range all {
+		if l.kind == lookHeader {
+			p.headers = append(p.headers, l.name)
+		}
+	}
 	slices.Sort(p.guarded)
 	p.guarded = slices.Compact(p.guarded)
 	for _, name := range p.guarded {

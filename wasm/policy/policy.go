@@ -22,6 +22,7 @@ type Policy struct {
 	index   index
 	hosts   []hostRow
 	guarded []string // member names that may not appear in other spellings
+	headers []string // that rules ask for
 
 	guardsCapitals bool // one of them holds capitals
 	maxBody        int64
@@ -53,6 +54,9 @@ func (p *Policy) NeedsBody() bool { return p.needsBody }
 
 // NeedsUsage says whether any rule counts tokens, so that the usage of answers has to be observed and charged.
 func (p *Policy) NeedsUsage() bool { return p.needsUsage }
+
+// Headers are the names of the request headers that rules ask for.
+func (p *Policy) Headers() []string { return p.headers }
 
 // FailOpen says that a request passes when the policy cannot be applied to it because of a fault of the filter itself.
 func (p *Policy) FailOpen() bool { return !bool(p.onError) }
