@@ -112,6 +112,9 @@ func startGateway(ctx context.Context, o *options, f *fleet, envoy string, mockP
 	return t, nil
 }
 
+// benchKey is the key that every request shows.
+const benchKey = "bench"
+
 // request builds the bytes of one chat request, about 400 bytes of body, as a usual client sends it.
 func (t *target) request(streamed, usage bool, pause time.Duration) []byte {
 	model, more := t.Model, ""
@@ -129,5 +132,5 @@ func (t *target) request(streamed, usage bool, pause time.Duration) []byte {
 		`generator works as a closed loop, and what does that hide about a server that is too slow?"}],"temperature":0.7,"top_p":1,` +
 		`"max_tokens":256,"user":"bench-0001"` + more + `}`
 	return fmt.Appendf(nil, "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench/1\r\nAccept: */*\r\nContent-Type: application/json\r\n"+
-		"Authorization: Bearer bench\r\nContent-Length: %d\r\n\r\n%s", t.Addr, len(body), body)
+		"Authorization: Bearer "+benchKey+"\r\nContent-Length: %d\r\n\r\n%s", t.Addr, len(body), body)
 }

@@ -31,7 +31,7 @@ type options struct {
 	gatewayPID, concurrency, rounds, streams int
 	duration, warmup, pause, idle            time.Duration
 	startLimit, timeLimit                    time.Duration
-	quick, standIn, usage, loops, wasm       bool
+	quick, standIn, usage, loops, wasm, keys bool
 }
 
 // list is a flag that may be given more than once.
@@ -119,6 +119,7 @@ func parseFlags(args []string) (*options, error) {
 	fs.BoolVar(&o.usage, "usage", false, "streams ask for a usage chunk (stream_options.include_usage)")
 	fs.BoolVar(&o.loops, "loops", true, "measure tool loops too, with a gateway of their own and an MCP server")
 	fs.BoolVar(&o.wasm, "wasm", true, "measure the wasm lane too, without a policy and with one of 100 rules, each in a gateway of its own")
+	fs.BoolVar(&o.keys, "keys", true, "measure a gateway that checks API keys too, 100 of them")
 	fs.BoolVar(&o.quick, "quick", false, "a look instead of a measurement: 2 rounds of 1s, 200 short streams; flags given as well win")
 	fs.StringVar(&o.jsonFile, "json", "", "write everything that was measured to this file")
 	fs.StringVar(&o.logs, "logs", "", "keep the logs and configurations of the started processes in this directory")
@@ -209,6 +210,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 		targets = append(targets, more...)
+	}
+	if b.keys && !b.standIn && b.gatewayURL == "" {
+		t, err := b.startKeys(ctx, mockPort(mock.Addr))
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
 	}
 	for _, t := range targets {
 		if err := b.probe(ctx, t); err != nil {

@@ -87,6 +87,7 @@ func (r *report) print(out io.Writer) {
 			r.printRatios(out, c, name, "raw")
 		}
 		r.printRatios(out, c, "wasm-policy", "wasm")
+		r.printRatios(out, c, "keys", "gateway")
 	}
 	if len(r.Streams) > 0 {
 		title("%d streams open at once", r.Streams[0].Streams)
@@ -147,7 +148,7 @@ func rowOf(name string, runs []run) []string {
 }
 
 // measured are the targets that are compared with raw Envoy.
-var measured = []string{"gateway", "wasm", "wasm-policy"}
+var measured = []string{"gateway", "wasm", "wasm-policy", "keys"}
 
 // printRatios compares one target with another, round by round.
 func (r *report) printRatios(out io.Writer, c cell, name, with string) {

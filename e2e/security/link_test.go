@@ -74,7 +74,7 @@ func TestAnEnvoyElsewhereSpeaksMutualTLS(t *testing.T) {
 	ca, strangers := harness.NewCA(t), harness.NewCA(t)
 	gateway, envoy := newEnd(t, ca, asGateway), newEnd(t, ca, asEnvoy)
 	g, env := apart(t, gateway)
-	g.StartEnvoy(t, envoy.env()...)
+	remote := g.StartEnvoy(t, envoy.env()...)
 	ready := func() bool { return g.Do(t, http.MethodGet, "/ready", "").Status == http.StatusOK }
 	harness.Eventually(t, patience, "it is ready", ready)
 
@@ -124,6 +124,27 @@ func TestAnEnvoyElsewhereSpeaksMutualTLS(t *testing.T) {
 		assert.ErrorContains(t, handshake(controlAddress(env), config), "remote error")
 		insists(*issued(t, ca, asEnvoy))(config)
 		assert.ErrorContains(t, handshake(loopback, config), "remote error")
+	})
+
+	t.Run("and shows its keys to nobody", func(t *testing.T) {
+		said := g.Stdout.String() + g.Stderr.String() + remote.Stdout.String() + remote.Stderr.String()
+		for _, path := range []string{"/config_dump?include_eds", "/certs", "/clusters", "/listeners", "/init_dump"} {
+			said += g.Admin(t, http.MethodGet, path)
+		}
+		for _, args := range [][]string{{"config"}, {"config", "--envoy"}, {"bootstrap"}} {
+			r := harness.Run(t, g.Env().With("CONTROL_SOCKET_DIR", harness.TempDir(t)), args...)
+			require.Zero(t, r.Code, r.Stderr)
+			said += r.Stdout + r.Stderr
+		}
+		require.Contains(t, said, "configs")
+		assert.NotContains(t, said, "PRIVATE")
+		for _, e := range []end{gateway, envoy} {
+			key, err := os.ReadFile(filepath.Join(e.dir, "key.pem"))
+			require.NoError(t, err)
+			for _, line := range strings.Split(strings.TrimSpace(string(key)), "\n")[1:] {
+				assert.False(t, strings.Contains(said, line), "a line of a key in %s", e.dir)
+			}
+		}
 	})
 
 	t.Run("and renewed files are taken at both ends", func(t *testing.T) {
