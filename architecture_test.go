@@ -35,7 +35,7 @@ var arrows = []struct {
 
 	{"internal/apierror", nil},
 	{"internal/telemetry", nil},
-	{"internal/access", []string{"providers/catalog"}},
+	{"internal/access", []string{"internal/yamlfile", "providers/catalog"}},
 	{"internal/yamlfile", nil},
 	{"internal/limits", []string{"internal/access", "internal/yamlfile"}},
 	{"internal/config", []string{"internal/access", "internal/limits", "internal/yamlfile", "providers/catalog", "internal/policyfile", "wasm/policy"}},

@@ -3,13 +3,13 @@ package access
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/inference-gateway/envoy-inference-gateway/internal/yamlfile"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
@@ -48,68 +48,69 @@ func Load(keys, rules *Source) (*Table, error) {
 //	    expires: 2027-06-30
 //	    allow: {models: ["openai/gpt-4o*"]}
 func (t *Table) readKeys(s *Source) Problems {
-	r := &reader{file: s.Name}
-	root := r.document(s.Content)
-	if root == nil {
-		return r.problems
-	}
 	ids, hashes := map[string]bool{}, map[digest]bool{}
-	r.object(root, "", fields{"keys": func(n *yaml.Node, field string) {
-		r.elements(n, field, func(n *yaml.Node, field string) {
-			k, d := r.key(n, field)
-			if k.ID != "" && ids[k.ID] {
-				r.problem(n, field+".id", "an id that no other key has")
-			}
-			if d != (digest{}) && hashes[d] {
-				r.problem(n, field+".sha256", "the hash of a key that does not stand here already")
-			}
-			ids[k.ID], hashes[d] = true, true
-			t.keys, t.digests = append(t.keys, k), append(t.digests, wordsOf(d))
-			if k.own != nil {
-				t.byCaller[k.Caller()] = k.own
-				t.note(k.own)
-			}
-		})
-	}})
-	return r.problems
+	return read(s, func(r *reader, n yamlfile.Node) {
+		r.Object(n, yamlfile.Fields{"keys": func(n yamlfile.Node) {
+			r.Elements(n, func(n yamlfile.Node) {
+				k, d := r.key(n)
+				if k.ID != "" && ids[k.ID] {
+					r.Missing(n, "id", "an id that no other key has")
+				}
+				if d != (digest{}) && hashes[d] {
+					r.Missing(n, "sha256", "the hash of a key that does not stand here already")
+				}
+				ids[k.ID], hashes[d] = true, true
+				t.keys, t.digests = append(t.keys, k), append(t.digests, wordsOf(d))
+				if k.own != nil {
+					t.byCaller[k.Caller()] = k.own
+					t.note(k.own)
+				}
+			})
+		}})
+	})
 }
 
-func (r *reader) key(n *yaml.Node, field string) (k Key, d digest) {
+// reader reads what the two files have in common.
+type reader struct{ *yamlfile.Reader }
+
+// read walks a file. A key that stands where the name of a field should is not repeated.
+func read(s *Source, root func(r *reader, n yamlfile.Node)) Problems {
+	err := yamlfile.Read(s.Content, func(r *yamlfile.Reader, n yamlfile.Node) { root(&reader{r}, n) }, CredentialPrefix)
+	var wrong yamlfile.Problems
+	var problems Problems
+	if errors.As(err, &wrong) {
+		for _, p := range wrong {
+			problems = append(problems, Problem{s.Name, p})
+		}
+	}
+	return problems
+}
+
+func (r *reader) key(n yamlfile.Node) (k Key, d digest) {
 	var own grant
 	var id, hash bool
 	known := r.grantFields(&own)
-	known["id"] = func(n *yaml.Node, field string) {
+	known["id"] = func(n yamlfile.Node) {
 		id = true
-		k.ID, _ = r.text(n, field, "an id of 1 to 64 letters, digits, - _ and .", validID)
+		k.ID = r.Text(n, "an id of 1 to 64 letters, digits, - _ and .", validID)
 	}
-	known["sha256"] = func(n *yaml.Node, field string) {
+	known["sha256"] = func(n yamlfile.Node) {
 		hash = true
-		s, ok := r.text(n, field, "the SHA-256 of the key as 64 hexadecimal digits, not the key", validHash)
-		if ok {
-			_, _ = hex.Decode(d[:], []byte(s)) // validHash has decoded it
-		}
+		_, _ = hex.Decode(d[:], []byte(r.Text(n, "the SHA-256 of the key as 64 hexadecimal digits, not the key", validHash)))
 	}
-	known["owner"] = func(n *yaml.Node, field string) {
-		k.Owner, _ = r.text(n, field, "a text of one line", validText)
-	}
-	known["groups"] = func(n *yaml.Node, field string) {
-		k.Groups = r.texts(n, field, groupForm, validGroup)
-	}
+	known["owner"] = func(n yamlfile.Node) { k.Owner = r.Text(n, "a text of one line", validText) }
+	known["groups"] = func(n yamlfile.Node) { k.Groups = r.Texts(n, groupForm, validGroup) }
 	for name, at := range map[string]*time.Time{"created": &k.Created, "expires": &k.Expires, "revoked": &k.Revoked} {
-		known[name] = func(n *yaml.Node, field string) {
-			s, ok := r.text(n, field, timeForm, func(s string) bool { _, err := ParseTime(s); return err == nil })
-			if ok {
-				*at, _ = ParseTime(s)
-			}
+		known[name] = func(n yamlfile.Node) {
+			*at, _ = ParseTime(r.Text(n, timeForm, func(s string) bool { _, err := ParseTime(s); return err == nil }))
 		}
 	}
-	r.object(n, field, known)
-	if n.Kind == yaml.MappingNode {
+	if r.Object(n, known) {
 		if !id {
-			r.problem(n, field+".id", "an id")
+			r.Missing(n, "id", "an id")
 		}
 		if !hash {
-			r.problem(n, field+".sha256", "the SHA-256 of the key as 64 hexadecimal digits")
+			r.Missing(n, "sha256", "the SHA-256 of the key as 64 hexadecimal digits")
 		}
 	}
 	if own.speaks() {
@@ -160,38 +161,36 @@ func validGroup(s string) bool {
 //	claims:
 //	  - {claim: department, value: research, groups: [researchers]}
 func (t *Table) readRules(s *Source) Problems {
-	r := &reader{file: s.Name}
-	root := r.document(s.Content)
-	if root == nil {
-		return r.problems
-	}
-	grantOf := func(n *yaml.Node, field string) *grant {
-		g := &grant{}
-		r.object(n, field, r.grantFields(g))
-		t.note(g)
-		return g
-	}
-	r.object(root, "", fields{
-		"everyone": func(n *yaml.Node, field string) { t.everyone = grantOf(n, field) },
-		"groups": func(n *yaml.Node, field string) {
-			r.members(n, field, func(name string, key, value *yaml.Node, path string) {
-				if !validGroup(name) {
-					r.problem(key, field, groupForm)
-				}
-				t.groups[name] = grantOf(value, path)
-			})
-		},
-		"callers": func(n *yaml.Node, field string) {
-			r.members(n, field, func(name string, key, value *yaml.Node, path string) {
-				if !validCaller(name) {
-					r.problem(key, path, "a caller: key:<id>, oidc:<issuer>/<subject> or cert:<name>, * for any characters")
-				}
-				t.callers = append(t.callers, callerRule{catalog.NewPattern(name), grantOf(value, path)})
-			})
-		},
-		"claims": func(n *yaml.Node, field string) { r.elements(n, field, t.claim(r)) },
+	return read(s, func(r *reader, n yamlfile.Node) {
+		grantOf := func(n yamlfile.Node) *grant {
+			g := &grant{}
+			r.Object(n, r.grantFields(g))
+			t.note(g)
+			return g
+		}
+		r.Object(n, yamlfile.Fields{
+			"everyone": func(n yamlfile.Node) { t.everyone = grantOf(n) },
+			"groups": func(n yamlfile.Node) {
+				r.Members(n, func(name string, value yamlfile.Node) {
+					if !validGroup(name) {
+						r.Problem(value.Name(), groupForm)
+					}
+					t.groups[name] = grantOf(value)
+				})
+			},
+			"callers": func(n yamlfile.Node) {
+				r.Members(n, func(name string, value yamlfile.Node) {
+					if !validCaller(name) {
+						r.Problem(value.Name(), "a caller: key:<id>, oidc:<issuer>/<subject> or cert:<name>, * for any characters")
+					}
+					t.callers = append(t.callers, callerRule{catalog.NewPattern(name), grantOf(value)})
+				})
+			},
+			"claims": func(n yamlfile.Node) {
+				r.Elements(n, func(n yamlfile.Node) { t.claims = append(t.claims, r.claim(n)) })
+			},
+		})
 	})
-	return r.problems
 }
 
 func validCaller(s string) bool {
@@ -203,45 +202,40 @@ func validCaller(s string) bool {
 	return false
 }
 
-func (t *Table) claim(r *reader) func(n *yaml.Node, field string) {
-	return func(n *yaml.Node, field string) {
-		c := claimRule{value: catalog.NewPattern("*")}
-		before := len(r.problems)
-		r.object(n, field, fields{
-			"claim": func(n *yaml.Node, field string) {
-				c.claim, _ = r.text(n, field, "the name of a claim", func(s string) bool { return s != "" && validText(s) })
-			},
-			"value": func(n *yaml.Node, field string) {
-				s, _ := r.text(n, field, "the claim's value, * for any characters", validText)
-				c.value = catalog.NewPattern(s)
-			},
-			"groups": func(n *yaml.Node, field string) { c.groups = r.texts(n, field, groupForm, validGroup) },
-		})
-		if n.Kind == yaml.MappingNode && len(r.problems) == before && (c.claim == "" || len(c.groups) == 0) {
-			r.problem(n, field, "a claim and the groups that it puts its callers into")
-		}
-		t.claims = append(t.claims, c)
+func (r *reader) claim(n yamlfile.Node) claimRule {
+	c := claimRule{value: catalog.NewPattern("*")}
+	before := r.Count()
+	ok := r.Object(n, yamlfile.Fields{
+		"claim": func(n yamlfile.Node) {
+			c.claim = r.Text(n, "the name of a claim", func(s string) bool { return s != "" && validText(s) })
+		},
+		"value": func(n yamlfile.Node) {
+			c.value = catalog.NewPattern(r.Text(n, "the claim's value, * for any characters", validText))
+		},
+		"groups": func(n yamlfile.Node) { c.groups = r.Texts(n, groupForm, validGroup) },
+	})
+	if ok && r.Count() == before && (c.claim == "" || len(c.groups) == 0) {
+		r.Problem(n, "a claim and the groups that it puts its callers into")
 	}
+	return c
 }
 
 // grantFields are the fields of a rule: what keys, groups and callers have in common.
-func (r *reader) grantFields(g *grant) fields {
-	lists := func(to *[kinds]*names) func(n *yaml.Node, field string) {
-		return func(n *yaml.Node, field string) {
-			known := fields{}
+func (r *reader) grantFields(g *grant) yamlfile.Fields {
+	lists := func(to *[kinds]*names) func(n yamlfile.Node) {
+		return func(n yamlfile.Node) {
+			known := yamlfile.Fields{}
 			for k, l := range listsOf() {
-				known[l.name] = func(n *yaml.Node, field string) {
-					to[k] = newNames(r.texts(n, field, l.form, l.valid))
-				}
+				known[l.name] = func(n yamlfile.Node) { to[k] = newNames(r.Texts(n, l.form, l.valid)) }
 			}
-			r.object(n, field, known)
+			r.Object(n, known)
 		}
 	}
-	return fields{
+	return yamlfile.Fields{
 		"allow": lists(&g.allow),
 		"deny":  lists(&g.deny),
-		"max_tokens": func(n *yaml.Node, field string) {
-			s, _ := r.text(n, field, "a whole number of 1 or more, or unlimited", func(s string) bool {
+		"max_tokens": func(n yamlfile.Node) {
+			s := r.Text(n, "a whole number of 1 or more, or unlimited", func(s string) bool {
 				i, err := strconv.ParseInt(s, 10, 32)
 				return s == "unlimited" || err == nil && i > 0
 			})

@@ -2,29 +2,16 @@ package access
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/yamlfile"
 )
 
 // Problem is one thing wrong in a file. It repeats no value: one in the wrong place may be a key.
 type Problem struct {
-	File     string // as it was named to Load
-	Line     int    // 0 when it is about the whole file
-	Field    string // keys[2].expires, for example; "" when there is none
-	Expected string // what would be right
-}
-
-// String is one line, without the file.
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.Line > 0 {
-		fmt.Fprintf(&b, "line %d: ", p.Line)
-	}
-	if p.Field != "" {
-		b.WriteString(p.Field + ": ")
-	}
-	return b.String() + "expected " + p.Expected
+	File string // as it was named to Load
+	yamlfile.Problem
 }
 
 // Problems is every problem of a load as one error.
@@ -40,8 +27,6 @@ func (ps Problems) Error() string {
 }
 
 func (ps Problems) sorted() Problems {
-	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
-	})
+	slices.SortStableFunc(ps, func(a, b Problem) int { return cmp.Compare(a.File, b.File) })
 	return ps
 }

@@ -15,16 +15,34 @@ import (
 
 // Node is a value in a file.
 type Node struct {
-	node *yaml.Node
-	path string
+	node, key *yaml.Node // without a key for the root and for elements
+	path      string
+}
+
+// Line is where the value begins, from 1.
+func (n Node) Line() int { return n.node.Line }
+
+// IsObject says whether it is a mapping.
+func (n Node) IsObject() bool { return n.node.Kind == yaml.MappingNode }
+
+// Name is the field's name as a place for problems with it.
+func (n Node) Name() Node {
+	if n.key == nil {
+		return n
+	}
+	return Node{node: n.key, path: n.path}
 }
 
 // Reader walks one file and collects every problem.
-type Reader struct{ problems Problems }
+type Reader struct {
+	problems Problems
+	secrets  []string
+}
 
-// Read walks a file's one document with root, which is not called for an empty file. The error is Problems.
-func Read(content []byte, root func(r *Reader, n Node)) error {
-	r := &Reader{}
+// Read walks a file's one document with root, which is not called for an empty file. The error is Problems. Names of fields
+// that begin with one of secrets are not repeated in it: what stands there is in the wrong place.
+func Read(content []byte, root func(r *Reader, n Node), secrets ...string) error {
+	r := &Reader{secrets: secrets}
 	if n := r.document(content); n != nil {
 		root(r, Node{node: n})
 	}
@@ -37,6 +55,9 @@ func Read(content []byte, root func(r *Reader, n Node)) error {
 // Failed says whether there has been a problem.
 func (r *Reader) Failed() bool { return len(r.problems) > 0 }
 
+// Count is how many problems there have been.
+func (r *Reader) Count() int { return len(r.problems) }
+
 // Problem adds a problem with a value.
 func (r *Reader) Problem(n Node, expected string) {
 	r.problems = append(r.problems, Problem{n.node.Line, n.path, expected})
@@ -44,7 +65,7 @@ func (r *Reader) Problem(n Node, expected string) {
 
 // Missing adds a problem with a field of an object that is not there.
 func (r *Reader) Missing(n Node, name, expected string) {
-	r.problems = append(r.problems, Problem{n.node.Line, join(n.path, name), expected})
+	r.problems = append(r.problems, Problem{n.node.Line, r.join(n.path, name), expected})
 }
 
 var lineOf = regexp.MustCompile(`line (\d+)`)
@@ -88,7 +109,7 @@ func (r *Reader) Object(n Node, known Fields) bool {
 			read(value)
 			return
 		}
-		r.Problem(value, "one of the fields "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		r.Problem(value.Name(), "one of the fields "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	})
 }
 
@@ -101,12 +122,12 @@ func (r *Reader) Members(n Node, each func(name string, value Node)) bool {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.node.Content); i += 2 {
 		key, value := n.node.Content[i], n.node.Content[i+1]
-		at := Node{value, join(n.path, key.Value)}
+		at := Node{value, key, r.join(n.path, key.Value)}
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge":
-			r.Problem(Node{key, n.path}, "plain names of fields, without anchors and merges")
+			r.Problem(Node{node: key, path: n.path}, "plain names of fields, without anchors and merges")
 		case seen[key.Value]:
-			r.Problem(Node{key, at.path}, "each field once")
+			r.Problem(at.Name(), "each field once")
 		case value.Kind == yaml.AliasNode:
 			r.Problem(at, "a value without anchors and aliases")
 		case value.Tag == "!!null":
@@ -126,7 +147,7 @@ func (r *Reader) Elements(n Node, each func(Node)) {
 		return
 	}
 	for i, e := range n.node.Content {
-		at := Node{e, n.path + "[" + strconv.Itoa(i+1) + "]"}
+		at := Node{node: e, path: n.path + "[" + strconv.Itoa(i+1) + "]"}
 		if e.Kind == yaml.AliasNode {
 			r.Problem(at, "a value without anchors and aliases")
 			continue
@@ -146,13 +167,13 @@ func (r *Reader) Text(n Node, form string, valid func(string) bool) string {
 
 // Texts reads a list of scalars.
 func (r *Reader) Texts(n Node, form string, valid func(string) bool) []string {
-	var out []string
+	out := []string{}
 	r.Elements(n, func(n Node) { out = append(out, r.Text(n, form, valid)) })
 	return out
 }
 
-func join(path, name string) string {
-	printed := printable(name)
+func (r *Reader) join(path, name string) string {
+	printed := r.printable(name)
 	switch {
 	case path == "":
 		return printed
@@ -163,8 +184,13 @@ func join(path, name string) string {
 }
 
 // printable shortens a name of the file for a message.
-func printable(name string) string {
+func (r *Reader) printable(name string) string {
 	const most = 64
+	for _, prefix := range r.secrets {
+		if strings.HasPrefix(name, prefix) {
+			return prefix + "…"
+		}
+	}
 	if len(name) > most {
 		name = strings.ToValidUTF8(name[:most], "") + "…"
 	}
