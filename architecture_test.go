@@ -35,9 +35,9 @@ var arrows = []struct {
 
 	{"internal/apierror", nil},
 	{"internal/telemetry", nil},
-	{"internal/access", []string{"internal/yamlfile", "providers/catalog"}},
+	{"internal/access", []string{"internal/limits", "internal/yamlfile", "providers/catalog"}},
 	{"internal/yamlfile", nil},
-	{"internal/limits", []string{"internal/access", "internal/yamlfile"}},
+	{"internal/limits", []string{"internal/yamlfile", "providers/catalog"}},
 	{"internal/config", []string{"internal/access", "internal/limits", "internal/yamlfile", "providers/catalog", "internal/policyfile", "wasm/policy"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/oidc", nil},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 // question is what a request says about its caller.
@@ -27,6 +28,7 @@ type question struct {
 type answer struct {
 	caller  string
 	groups  string
+	limits  string
 	strip   bool // the credential has done its work
 	refusal *apierror.Error
 	retry   bool // another credential would help: a 401, not a 403
@@ -67,7 +69,7 @@ func (p *Policy) identify(q question, now time.Time) answer {
 	case err != nil:
 		return refused(apierror.InvalidAPIKey, true, "incorrect API key: it is not one of this gateway's")
 	}
-	return answer{caller: key.Caller(), groups: access.JoinGroups(key.Groups), strip: true}
+	return answer{caller: key.Caller(), groups: catalog.JoinGroups(key.Groups), limits: key.LimitsRule(), strip: true}
 }
 
 // known is the answer for a request without a key: what the filters before have verified, or nobody.
@@ -78,11 +80,11 @@ func (p *Policy) known(q question) answer {
 		}
 		return refused(apierror.Unauthorized, false, "the request has no token: send it as Authorization: Bearer <token>")
 	}
-	groups := access.SplitGroups(q.groups)
+	groups := catalog.SplitGroups(q.groups)
 	if q.caller != "" {
 		groups = append(groups, p.Table.GroupsOf(q.claims)...)
 	}
-	return answer{caller: q.caller, groups: access.JoinGroups(groups), strip: p.Required}
+	return answer{caller: q.caller, groups: catalog.JoinGroups(groups), strip: p.Required}
 }
 
 func refused(kind apierror.Kind, wrong bool, message string) answer {
@@ -118,7 +120,7 @@ func (p *Policy) mayEnter(q question, a answer) *apierror.Error {
 	if !proxied || !p.Table.Restricts() {
 		return nil
 	}
-	rights := p.Table.Rights(a.caller, access.SplitGroups(a.groups))
+	rights := p.Table.Rights(a.caller, catalog.SplitGroups(a.groups))
 	switch {
 	case !rights.AllowsProvider(provider):
 		return apierror.Field(apierror.PermissionDenied, "provider", "you may not use provider %s", clip(provider))

@@ -53,7 +53,7 @@ func allowed(a answer) *authv3.CheckResponse {
 	if a.strip {
 		ok.HeadersToRemove = []string{"authorization", "x-api-key"}
 	}
-	for name, value := range map[string]string{catalog.CallerHeader: a.caller, catalog.GroupsHeader: a.groups} {
+	for name, value := range map[string]string{catalog.CallerHeader: a.caller, catalog.GroupsHeader: a.groups, catalog.LimitsHeader: a.limits} {
 		if value == "" { // a key without groups has not those of the certificate that came with it
 			ok.HeadersToRemove = append(ok.HeadersToRemove, name)
 		} else {

@@ -49,7 +49,7 @@ func TestCheck(t *testing.T) {
 	r, err := s.Check(context.Background(), request(t, "/v1/models", nil, "authorization", "Bearer secret-good"))
 	require.NoError(t, err)
 	assert.EqualValues(t, codes.OK, r.GetStatus().GetCode())
-	assert.ElementsMatch(t, []string{"authorization", "x-api-key"}, r.GetOkResponse().GetHeadersToRemove())
+	assert.ElementsMatch(t, []string{"authorization", "x-api-key", "x-igw-limits"}, r.GetOkResponse().GetHeadersToRemove())
 	assert.Equal(t, map[string]string{catalog.CallerHeader: "key:good", catalog.GroupsHeader: "developers,b%20c"}, set(r.GetOkResponse().GetHeaders()))
 	for _, h := range r.GetOkResponse().GetHeaders() {
 		assert.Equal(t, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD, h.GetAppendAction(), "never beside what somebody else said")

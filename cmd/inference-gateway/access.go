@@ -6,6 +6,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/extauthz"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 // policy is the configuration as callers are checked by it.
@@ -15,7 +16,7 @@ func policy(c *config.Config) extauthz.Policy {
 
 // rightsOf gives what a caller may do, from what Envoy's filters have written into the request's headers.
 func rightsOf(c *config.Config, caller, groups string) access.Rights {
-	return c.Access.Table.Rights(caller, access.SplitGroups(groups))
+	return c.Access.Table.Rights(caller, catalog.SplitGroups(groups))
 }
 
 // reloadAccess reads keys and rights again and applies them, where the rest of the configuration cannot be used: a mistake

@@ -31,6 +31,7 @@ flags of create:
   --expires WHEN   2027-01-31, 2027-01-31T12:00:00Z, or in so many days or hours: 90d, 12h
   --model NAME     a model that it may use, * for any characters; may be repeated; none: all that its groups may
   --max-tokens N   the longest answer that it may ask for
+  --limit WHAT     how much it may use: requests/minute=60, tokens/day=100000; may be repeated
 `
 
 // keysCommand edits or shows the file of API keys.
@@ -51,6 +52,7 @@ func keysCommand(args []string, stdout, stderr io.Writer) int {
 		flags.Func("group", "", func(s string) error { k.Groups = append(k.Groups, s); return nil })
 		flags.Func("model", "", func(s string) error { k.Models = append(k.Models, s); return nil })
 		flags.Int64Var(&k.MaxTokens, "max-tokens", 0, "")
+		flags.Func("limit", "", k.AddLimit)
 		flags.Func("expires", "", func(s string) (err error) { k.Expires, err = expiry(s, k.Created); return err })
 	}
 	err := flags.Parse(args)

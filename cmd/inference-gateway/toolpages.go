@@ -8,6 +8,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 	"github.com/inference-gateway/envoy-inference-gateway/tools/a2a"
 	"github.com/inference-gateway/envoy-inference-gateway/tools/mcp"
@@ -15,7 +16,7 @@ import (
 
 // callersRights are the rights of the moment.
 func (g *gateway) callersRights(name, groups string) access.Rights {
-	return g.authz.Policy().Table.Rights(name, access.SplitGroups(groups))
+	return g.authz.Policy().Table.Rights(name, catalog.SplitGroups(groups))
 }
 
 // mayUse holds a caller's tools to its rights; nil when it may use all of them.

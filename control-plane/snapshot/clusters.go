@@ -36,7 +36,7 @@ func clusters(in Input) []cachetypes.Resource {
 	if toolsInPlay(in.Config) {
 		out = append(out, socketCluster(loopCluster, in.Sockets.Loop, http1Options(in, nil)))
 	}
-	if in.Config.Limits.File != "" { // also without rules: the requests that run when they go still need it
+	if in.Config.MayLimit() { // also without rules: the requests that run when they go still need it
 		out = append(out, socketCluster(rateLimitCluster, in.Sockets.RateLimit, http2Options()))
 	}
 	for _, p := range in.Config.Ready() {

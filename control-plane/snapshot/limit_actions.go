@@ -20,6 +20,9 @@ type action = routev3.RateLimit_Action
 // lacks one of these has no descriptor, and so no limit by this rule.
 func fitting(r limits.Rule, name string) []*action {
 	out := []*action{word(limits.RuleEntry, name)}
+	if r.Own {
+		out = append(out, headerFits("own", catalog.LimitsHeader, regexp.QuoteMeta(r.Name), true))
+	}
 	if len(r.Callers) > 0 {
 		out = append(out, headerFits("callers", catalog.CallerHeader, onePattern(r.Callers), true))
 	}

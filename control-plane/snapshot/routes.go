@@ -149,5 +149,5 @@ func setHeader(name, value string) *corev3.HeaderValueOption {
 }
 
 func internalHeaders() []string {
-	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader, catalog.TokensHeader}
+	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader, catalog.LimitsHeader, catalog.TokensHeader}
 }

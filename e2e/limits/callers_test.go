@@ -87,6 +87,58 @@ limits:
 	assert.Regexp(t, `(?m)^cluster\.provider/up\.ratelimit\.tokens\.over_limit: [1-9]`, stats)
 }
 
+// What stands beside a key holds for that key, with and without a file of limits, and follows the file.
+func TestLimitsBesideAKey(t *testing.T) {
+	entry := func(id, more string) string {
+		sum := sha256.Sum256([]byte(keyOf(id)))
+		return fmt.Sprintf("  - {id: %s, sha256: %s%s}\n", id, hex.EncodeToString(sum[:]), more)
+	}
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	write := func(entries ...string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(path+".new", []byte("keys:\n"+strings.Join(entries, "")), 0o600))
+		require.NoError(t, os.Rename(path+".new", path))
+	}
+	var crowd strings.Builder // of one kind: one rule for all
+	for i := range 2000 {
+		crowd.WriteString(entry(fmt.Sprint("crowd-", i), ", limits: {requests: {day: 7}}"))
+	}
+	limited := ", limits: {requests: {hour: 3}, tokens: {hour: 2000}}"
+	write(entry("alice", limited), entry("bob", limited), entry("carol", ""), crowd.String())
+	m := newModel(t)
+	g := &gateway{Gateway: harness.Start(t, harness.Env{"PROVIDERS": "up", "UP_API_URL": m.URL, "API_KEYS_FILE": path})}
+	ask := func(id, model string, more ...string) *harness.Response {
+		t.Helper()
+		return g.Chat(t, chat("up/"+model, more...), "Authorization: Bearer "+keyOf(id))
+	}
+	require.Equal(t, http.StatusOK, ask("alice", "use-1500", `"max_tokens":1500`).Status)
+	r := ask("alice", "use-10", `"max_tokens":600`)
+	checkRefusal(t, r, "tokens")
+	assert.Contains(t, string(r.Body), "key.3-requests-hour.2000-tokens-hour")
+	require.Equal(t, http.StatusOK, ask("alice", "use-10", `"max_tokens":10`).Status)
+	checkRefusal(t, ask("alice", "use-10", `"max_tokens":10`), "requests")
+	assert.Equal(t, "2", left(ask("bob", "use-10", `"max_tokens":10`), "requests"), "another key with the same limits has its own budget")
+	assert.Equal(t, "6", left(ask("crowd-1999", "use-10"), "requests"))
+	for range 5 {
+		r := ask("carol", "use-10")
+		require.Equal(t, http.StatusOK, r.Status)
+		assert.Empty(t, left(r, "requests"))
+	}
+
+	mark := g.Stderr.Len()
+	write(entry("alice", ""), entry("bob", ", limits: {requests: {hour: 1}}"), entry("carol", ""))
+	harness.Eventually(t, patience, taken, func() bool { return strings.Contains(g.Stderr.Since(mark), taken) })
+	require.Equal(t, http.StatusOK, ask("alice", "use-10").Status)
+	require.Equal(t, http.StatusOK, ask("bob", "use-10").Status)
+	checkRefusal(t, ask("bob", "use-10"), "requests")
+
+	write(entry("bob", ", limits: {tokens: {hour: 5}}"))
+	harness.Eventually(t, patience, "limits that nothing could pass are refused", func() bool {
+		return strings.Contains(g.Stderr.String(), "more than the 1024 tokens")
+	})
+	checkRefusal(t, ask("bob", "use-10"), "requests")
+}
+
 // The filter in Envoy leaves requests to ext_proc where tokens are limited, and limits of requests hold in front of it.
 func TestWithTheFilterInEnvoy(t *testing.T) {
 	g := start(t, newModel(t), limitsFile(t, perAddress("requests: {hour: 3}")), "WASM_ENABLED", "true", "WASM_PATH", harness.Module(t))

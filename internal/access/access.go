@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
@@ -29,11 +30,20 @@ type Key struct {
 	Expires time.Time // from then on it is refused; zero is never
 	Revoked time.Time // from then on it is refused; zero is not
 
-	own *grant // nil when the key narrows nothing
+	own    *grant      // nil when the key narrows nothing
+	limits *limits.Own // nil when it has none of its own
 }
 
 // Caller is how requests with the key are called in logs, limits and rules.
 func (k Key) Caller() string { return KeyCaller + k.ID }
+
+// LimitsRule names the rule that holds the key's own limits; "" when it has none.
+func (k Key) LimitsRule() string {
+	if k.limits == nil {
+		return ""
+	}
+	return k.limits.Rule()
+}
 
 // Table is everything that the files say. The nil Table knows nobody and restricts nothing. It may be used by many
 // goroutines and is changed by none.
@@ -61,6 +71,20 @@ func (t *Table) Keys() []Key {
 		return nil
 	}
 	return slices.Clone(t.keys)
+}
+
+// Limits lists the limits that stand beside keys, in the order of the file.
+func (t *Table) Limits() []*limits.Own {
+	if t == nil {
+		return nil
+	}
+	var out []*limits.Own
+	for _, k := range t.keys {
+		if k.limits != nil {
+			out = append(out, k.limits)
+		}
+	}
+	return out
 }
 
 // Same says whether two tables are of the same files.

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/tools/txtar"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 var update = flag.Bool("update", false, "rewrite the wanted outputs of testdata")
@@ -71,7 +73,7 @@ func answers(t *testing.T, table *Table, ask string) string {
 		line = strings.TrimSpace(line)
 		f := strings.Fields(line)
 		require.GreaterOrEqual(t, len(f), 3, line)
-		groups := SplitGroups(strings.Trim(f[1], "-"))
+		groups := catalog.SplitGroups(strings.Trim(f[1], "-"))
 		rights := table.Rights(f[0], groups)
 		name := strings.Join(f[3:], " ")
 		owner, own, _ := strings.Cut(name, "/")
@@ -204,18 +206,6 @@ func TestGroupsOf(t *testing.T) {
 	}
 	assert.True(t, table.ReadsClaims())
 	assert.Nil(t, (*Table)(nil).GroupsOf(map[string]any{"a": "b"}))
-}
-
-func TestGroupsInAHeader(t *testing.T) {
-	for groups, want := range map[string][]string{"": nil, " , ": nil, "a": {"a"}, "a, b c,,/d": {"a", "b c", "/d"}} {
-		assert.Equal(t, want, SplitGroups(groups))
-	}
-	assert.Equal(t, "a,b%20c,x%2Cadmins,%20y,new%0Aline,%25,%C3%A9,/d", JoinGroups([]string{"a", "b c", "a", "x,admins", "", " y", "new\nline", "%", "é", "/d"}),
-		"a name out of a token is never read as another group's")
-	for _, groups := range [][]string{{"a b", "c%20d", "%zz", "é,è"}} {
-		assert.Equal(t, groups, SplitGroups(JoinGroups(groups)))
-	}
-	assert.Equal(t, []string{"%zz"}, SplitGroups("%zz"), "as nobody writes it")
 }
 
 func TestATableTellsNothing(t *testing.T) {

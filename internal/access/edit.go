@@ -7,10 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 )
 
 // CredentialPrefix begins every key that this program makes, so that people and scanners know one when they see it.
@@ -33,6 +37,28 @@ type NewKey struct {
 	Credential string
 	Models     []string // that it may use; nil for no list
 	MaxTokens  int64    // 0 for none
+
+	limits []limit
+}
+
+type limit struct{ kind, period, most string }
+
+// AddLimit adds a limit of the key's own, written requests/minute=60. Whether the number can be is seen by Add.
+func (k *NewKey) AddLimit(s string) error {
+	what, most, _ := strings.Cut(s, "=")
+	kind, period, _ := strings.Cut(what, "/")
+	l := limit{kind, period, most}
+	if !slices.Contains([]limits.Kind{limits.Requests, limits.Tokens}, limits.Kind(kind)) ||
+		!slices.Contains(limits.Periods(), limits.Period(period)) || most == "" {
+		return errors.New("a limit such as requests/minute=60 or tokens/day=100000")
+	}
+	for _, have := range k.limits {
+		if have.kind == kind && have.period == period {
+			return errors.New("each limit once")
+		}
+	}
+	k.limits = append(k.limits, l)
+	return nil
 }
 
 // Add gives the content of a file of keys with one more, its comments kept. The content may be empty.
@@ -65,6 +91,9 @@ func Add(content []byte, k NewKey) ([]byte, error) {
 	}
 	if k.MaxTokens > 0 {
 		put(entry, "max_tokens", strconv.FormatInt(k.MaxTokens, 10))
+	}
+	if len(k.limits) > 0 {
+		putNode(entry, "limits", limitsNode(k.limits))
 	}
 	list.Style &^= yaml.FlowStyle
 	list.Content = append(list.Content, entry)
@@ -157,6 +186,19 @@ func putNode(object *yaml.Node, name string, value *yaml.Node) {
 	key := &yaml.Node{}
 	key.SetString(name)
 	object.Content = append(object.Content, key, value)
+}
+
+func limitsNode(all []limit) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+	for _, l := range all {
+		of := member(out, l.kind)
+		if of == nil {
+			of = &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+			putNode(out, l.kind, of)
+		}
+		putNode(of, l.period, &yaml.Node{Kind: yaml.ScalarNode, Value: l.most})
+	}
+	return out
 }
 
 func texts(values []string) *yaml.Node {

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/yamlfile"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -47,6 +48,7 @@ func Load(keys, rules *Source) (*Table, error) {
 //	    groups: [developers]
 //	    expires: 2027-06-30
 //	    allow: {models: ["openai/gpt-4o*"]}
+//	    limits: {requests: {minute: 60}, tokens: {day: 100000}}
 func (t *Table) readKeys(s *Source) Problems {
 	ids, hashes := map[string]bool{}, map[digest]bool{}
 	return read(s, func(r *reader, n yamlfile.Node) {
@@ -99,6 +101,7 @@ func (r *reader) key(n yamlfile.Node) (k Key, d digest) {
 		_, _ = hex.Decode(d[:], []byte(r.Text(n, "the SHA-256 of the key as 64 hexadecimal digits, not the key", validHash)))
 	}
 	known["owner"] = func(n yamlfile.Node) { k.Owner = r.Text(n, "a text of one line", validText) }
+	known["limits"] = func(n yamlfile.Node) { k.limits = limits.ReadOwn(r.Reader, n) }
 	known["groups"] = func(n yamlfile.Node) { k.Groups = r.Texts(n, groupForm, validGroup) }
 	for name, at := range map[string]*time.Time{"created": &k.Created, "expires": &k.Expires, "revoked": &k.Revoked} {
 		known[name] = func(n yamlfile.Node) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 )
@@ -61,6 +60,9 @@ func (c *Config) ReloadAccess(options ...Option) (*Config, error) {
 	}
 	next := *c
 	next.Access.Table = table
+	if next.Limits.Set, problems = next.withOwnLimits(); len(problems) > 0 {
+		return nil, problems
+	}
 	return &next, nil
 }
 
@@ -89,25 +91,13 @@ func loadAccess(a Access, read FileReader) (*access.Table, Problems) {
 			if p.File == rulesVariable {
 				name = a.RulesFile
 			}
-			problems = append(problems, Problem{Variable: p.File, Value: shown(name), Expected: expected(p), line: p.Line})
+			problems = append(problems, Problem{Variable: p.File, Value: shown(name), Expected: inFile(p.Problem), line: p.Line})
 		}
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
 	return table, nil
-}
-
-// expected says where in the file something else was expected.
-func expected(p access.Problem) string {
-	switch {
-	case p.Line == 0:
-		return p.Expected
-	case p.Field == "":
-		return fmt.Sprintf("%s at line %d", p.Expected, p.Line)
-	default:
-		return fmt.Sprintf("%s at line %d, %s", p.Expected, p.Line, p.Field)
-	}
 }
 
 // KeysFile gives API_KEYS_FILE of this process's environment and dotenv file, whatever else is in them. The error is

@@ -16,8 +16,9 @@ import (
 
 // Limits is how much callers may use, and who counts it.
 type Limits struct {
-	File       string      // "" when nothing is limited
-	Set        *limits.Set // what it says; nil when nothing is limited
+	File       string      // "" when there is none
+	Set        *limits.Set // what it says, and what stands beside API keys; nil when nothing is limited
+	file       *limits.Set // what it says by itself; nil when it says nothing
 	ServiceURL string      // of the shared rate limit service; "": each gateway counts alone
 	Domain     string      // of this gateway's counters in the service
 	ConfigDir  string      // where the service reads its configuration; "": somebody else brings it there
@@ -27,6 +28,9 @@ type Limits struct {
 
 // Shared says that the rate limit service counts.
 func (l Limits) Shared() bool { return l.ServiceURL != "" }
+
+// MayLimit says that there is a place for limits, be there any in it or not.
+func (c *Config) MayLimit() bool { return c.Limits.File != "" || c.Access.Keys() }
 
 // Service gives the service's host and port, and whether it speaks TLS.
 func (l Limits) Service() (address string, secure bool) {
@@ -80,11 +84,34 @@ func parseGRPC(s string) error {
 
 // readLimits reads the file and checks it.
 func (l *loader) readLimits() {
+	l.readLimitsFile()
+	set, problems := l.cfg.withOwnLimits()
+	l.problems = append(l.problems, problems...)
+	l.cfg.Limits.Set = set
+	if set == nil && l.cfg.Limits.Shared() {
+		l.warn("RATELIMIT_URL", "has no effect: neither LIMITS_FILE nor a key in API_KEYS_FILE has limits")
+	}
+}
+
+// withOwnLimits adds what stands beside API keys to what the file says.
+func (c *Config) withOwnLimits() (*limits.Set, Problems) {
+	set, err := c.Limits.file.With(c.Access.Table.Limits())
+	var wrong yamlfile.Problems
+	var problems Problems
+	if errors.As(err, &wrong) {
+		for _, p := range wrong {
+			problems = append(problems, Problem{Variable: keysVariable, Value: shown(c.Access.KeysFile), Expected: inFile(p), line: p.Line})
+		}
+	}
+	if set == nil || len(set.Rules) == 0 {
+		set = nil
+	}
+	return set, problems
+}
+
+func (l *loader) readLimitsFile() {
 	c := &l.cfg.Limits
 	if c.File == "" {
-		if c.Shared() {
-			l.warn("RATELIMIT_URL", "has no effect: LIMITS_FILE names no limits")
-		}
 		return
 	}
 	content, err := l.read(c.File)
@@ -100,9 +127,7 @@ func (l *loader) readLimits() {
 		}
 		return
 	}
-	if len(set.Rules) > 0 {
-		c.Set = set
-	}
+	c.file = set
 	l.warnOfStrangers(set)
 }
 

@@ -33,6 +33,9 @@ type Rule struct {
 	// Claim is the claim of PerClaim, with dots between names of nested ones.
 	Claim string
 
+	// Own says that it fits only callers beside whom these limits stand: catalog.LimitsHeader has its name.
+	Own bool
+
 	Callers []string          // patterns; none: any caller, known or not
 	Groups  []string          // any of them, as catalog.GroupsHeader spells them; none: with and without groups
 	Claims  map[string]string // all of them, exactly

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/yamlfile"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 const (
@@ -38,7 +38,7 @@ func Parse(content []byte) (*Set, error) {
 	err := yamlfile.Read(content, func(r *yamlfile.Reader, n yamlfile.Node) {
 		p.Reader = r
 		r.Object(n, yamlfile.Fields{
-			"reserve": func(n yamlfile.Node) { s.Reserve = p.number(n) },
+			"reserve": func(n yamlfile.Node) { s.Reserve = number(r, n) },
 			"stream_usage": func(n yamlfile.Node) {
 				s.Usage = StreamUsage(r.Text(n, "ask or estimate", oneOf(string(AskUsage), string(EstimateUsage))))
 			},
@@ -100,9 +100,9 @@ func (p *parser) rule(n yamlfile.Node) {
 				"groups":  func(n yamlfile.Node) { rule.Except.Groups = p.groups(n) },
 			})
 		},
-		"requests": func(n yamlfile.Node) { rule.Requests = p.quotas(n, nil) },
+		"requests": func(n yamlfile.Node) { rule.Requests = quotas(p.Reader, n, nil) },
 		"tokens": func(n yamlfile.Node) {
-			rule.Tokens = p.quotas(n, func(n yamlfile.Node, most int64) { p.tokens = append(p.tokens, tokenQuota{n, most}) })
+			rule.Tokens = quotas(p.Reader, n, func(n yamlfile.Node, most int64) { p.tokens = append(p.tokens, tokenQuota{n, most}) })
 		},
 	})
 	p.set.Rules = append(p.set.Rules, rule)
@@ -124,24 +124,25 @@ func (p *parser) rule(n yamlfile.Node) {
 func (p *parser) groups(n yamlfile.Node) []string {
 	out := p.Texts(n, groupForm, func(s string) bool { return s != "" && validText(s) })
 	for i, g := range out {
-		out[i] = access.JoinGroups([]string{g})
+		out[i] = catalog.JoinGroups([]string{g})
 	}
 	return out
 }
 
-func (p *parser) quotas(n yamlfile.Node, note func(yamlfile.Node, int64)) []Quota {
+// quotas reads {minute: 60, day: 5000}. Each is noted with its place.
+func quotas(r *yamlfile.Reader, n yamlfile.Node, note func(yamlfile.Node, int64)) []Quota {
 	found := map[Period]int64{}
 	known := yamlfile.Fields{}
 	for _, period := range Periods() {
 		known[string(period)] = func(n yamlfile.Node) {
-			found[period] = p.number(n)
+			found[period] = number(r, n)
 			if note != nil {
 				note(n, found[period])
 			}
 		}
 	}
-	if p.Object(n, known) && len(found) == 0 && !p.Failed() {
-		p.Problem(n, "at least one of "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+	if r.Object(n, known) && len(found) == 0 && !r.Failed() {
+		r.Problem(n, "at least one of "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	var out []Quota
 	for _, period := range Periods() {
@@ -159,15 +160,14 @@ func (p *parser) checkReserve() {
 	}
 	for _, q := range p.tokens {
 		if q.most <= p.set.Reserve {
-			p.Problem(q.at, "more than the "+strconv.FormatInt(p.set.Reserve, 10)+
-				" tokens that are held for each answer without max_tokens; or a smaller reserve")
+			p.Problem(q.at, p.set.tooFew())
 		}
 	}
 }
 
-func (p *parser) number(n yamlfile.Node) int64 {
+func number(r *yamlfile.Reader, n yamlfile.Node) int64 {
 	form := "a whole number from 1 to " + strconv.Itoa(most)
-	i, _ := strconv.ParseInt(p.Text(n, form, func(s string) bool {
+	i, _ := strconv.ParseInt(r.Text(n, form, func(s string) bool {
 		i, err := strconv.ParseInt(s, 10, 64)
 		return err == nil && i >= 1 && i <= most
 	}), 10, 64)

@@ -22,8 +22,8 @@ type Node struct {
 // Line is where the value begins, from 1.
 func (n Node) Line() int { return n.node.Line }
 
-// IsObject says whether it is a mapping.
-func (n Node) IsObject() bool { return n.node.Kind == yaml.MappingNode }
+// Path names it as problems do.
+func (n Node) Path() string { return n.path }
 
 // Name is the field's name as a place for problems with it.
 func (n Node) Name() Node {

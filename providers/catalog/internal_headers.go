@@ -10,5 +10,6 @@ const (
 	CallerHeader         = InternalHeaderPrefix + "caller"   // who calls: key:<id>, oidc:<issuer>/<sub> or cert:<name>
 	SessionHeader        = InternalHeaderPrefix + "session"  // the ID token of a browser's login, until it has been verified
 	GroupsHeader         = InternalHeaderPrefix + "groups"   // the caller's groups, separated by commas
+	LimitsHeader         = InternalHeaderPrefix + "limits"   // the limits that stand beside the caller's key, by their rule's name
 	TokensHeader         = InternalHeaderPrefix + "tokens"   // how many tokens a model request may take, roughly
 )

@@ -1,4 +1,4 @@
-package access
+package catalog
 
 import (
 	"net/url"
@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// SplitGroups reads the list of groups that travels in a header: separated by commas, and percent-encoded where a name
+// SplitGroups reads the list of groups that travels in GroupsHeader: separated by commas, and percent-encoded where a name
 // holds what could end a header or a name.
 func SplitGroups(header string) []string {
 	if header == "" {
