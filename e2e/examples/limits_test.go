@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/access"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 )
 
@@ -22,6 +23,11 @@ func TestLimitsOfTheDocumentation(t *testing.T) {
 				t.Fatalf("line %d: %v", b.line, err)
 			}
 			sets = append(sets, set)
+		case strings.HasPrefix(b.text, "# keys.yaml"):
+			table, err := access.Load(&access.Source{Content: []byte(b.text)}, nil)
+			if err != nil || len(table.Limits()) == 0 {
+				t.Errorf("line %d: %v", b.line, err)
+			}
 		default:
 			wrote = true
 			if got := string(sets[0].ServiceConfig("inference-gateway")); strings.TrimSpace(got) != strings.TrimSpace(b.text) {
