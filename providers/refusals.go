@@ -65,6 +65,9 @@ func (d *Directory) offer(endpoint catalog.Endpoint) string {
 
 func (d *Directory) example(endpoint catalog.Endpoint, model string) string {
 	id := "openai"
+	if endpoint == catalog.Messages {
+		id = "anthropic"
+	}
 	if ids := d.table.Offering(endpoint); len(ids) > 0 && !slices.Contains(ids, id) {
 		id = ids[0]
 	}

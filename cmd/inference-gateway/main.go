@@ -54,6 +54,9 @@ func command(args []string, stdout, stderr *os.File) int {
 	if name == "keys" {
 		return keysCommand(args, stdout, stderr)
 	}
+	if len(args) == 1 && slices.Contains([]string{"help", "--help", "-h"}, args[0]) {
+		name, args = "help", nil
+	}
 	if len(args) > 0 && (name != "config" || len(args) > 1 || !slices.Contains(configForms, args[0])) {
 		return misuse(stderr, "unexpected argument "+args[0])
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"reflect"
 	"strconv"
 	"sync"
@@ -56,8 +55,9 @@ func run(stdout, stderr *os.File, m mode) int {
 }
 
 func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Config, watcher *config.Watcher, m mode) error {
-	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	signals, release := heed(log)
 	defer release()
+	stop := signals.stop
 	c = discover(stop, c, log)
 	dir, cleanup, err := privateDir(c, m)
 	if err != nil {
@@ -125,10 +125,13 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		}
 		log.Info("draining", "timeout", c.Server.DrainTimeout.String())
 		g.draining.Store(true)
+		drain, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(signals.hurry, cancel)()
 		var loops sync.WaitGroup
-		loops.Go(func() { g.lane.drain(ctx, c.Server.DrainTimeout) })
+		loops.Go(func() { g.lane.drain(drain, c.Server.DrainTimeout) })
 		if process != nil {
-			process.Drain(ctx)
+			process.Drain(drain)
 		}
 		loops.Wait()
 		end()

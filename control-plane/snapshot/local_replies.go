@@ -46,7 +46,10 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 			"too many requests: a limit of this gateway is reached, Retry-After says for how many seconds"),
 		reply(flags("RLSE"), apierror.Unavailable, "the gateway cannot check its limits at the moment: try again"),
 		reply(flags("NR", "NC"), apierror.NotFound, "no such endpoint"),
+		reply(status(426), apierror.InvalidRequest, "HTTP/1.0 is not served: use HTTP/1.1 or HTTP/2 (in nginx: proxy_http_version 1.1)"),
 		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
+		reply(allOf(status(400), matches(headerRegex(":path", `.*#.*|[^?]*%00.*`))), apierror.InvalidRequest,
+			"the path has a null byte, or the fragment of a URL (#…)"),
 		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
 		reply(allOf(status(400), headerMissing(":path")), apierror.InvalidRequest, "the request is not valid HTTP"),
 		reply(allOf(status(400), headerMissing(":authority")), apierror.InvalidRequest, "the request has no Host header"),
@@ -56,7 +59,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(status(501), apierror.InvalidRequest, "the request's transfer-encoding is not supported"),
 		// A refused upgrade is seen by no route: every other 403 has its own body.
 		reply(allOf(status(403), headerPresent("upgrade"), matches(headerRegex("connection", "(?i).*upgrade.*"))), apierror.InvalidRequest,
-			"this cannot be upgraded: WebSockets are opened by GET /proxy/{provider}/{path}"),
+			"this cannot be upgraded: WebSockets are opened by GET below /proxy/"),
 		reply(status(504), apierror.UpstreamTimeout, "the answer of provider "+theProvider+" took longer than this gateway allows (SERVER_WRITE_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
 		reply(status(500), apierror.Internal, "internal error of the gateway"),

@@ -16,7 +16,7 @@ import (
 
 // routeConfigurations hold the routes in the order in which Envoy tries them: the first match decides.
 func routeConfigurations(in Input) []cachetypes.Resource {
-	public := policed(in, slices.Concat(loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()}))
+	public := policed(in, slices.Concat(loopRoutes(in), wasmRoutes(in), modelRoutes(in), refusedPaths(), refusedTrace(), ownRoutes(in), proxyRoutes(in), []*routev3.Route{nothingHere()}))
 	limitRoutes(in, public)
 	loopback := slices.Concat(modelRoutes(in), plainProxyRoutes(in), []*routev3.Route{nothingHere()})
 	out := []cachetypes.Resource{routes(LoopbackListener, loopback), publicVirtualHosts(in, public)}
@@ -44,6 +44,16 @@ func refusedPaths() []*routev3.Route {
 		SafeRegex: regex(`(?i).*(^|/|\\|%2f|%5c)(\.|%2e)(\.|%2e)(/|\\|%2f|%5c|$).*`),
 	}}
 	return []*routev3.Route{direct("refused path", m, apierror.New(apierror.InvalidRequest, "the path has escaped dot segments"))}
+}
+
+// refusedTrace stands before the providers' own APIs: who answers a TRACE repeats the request, and the provider's key
+// with it (RFC 9110, 9.3.8).
+func refusedTrace() []*routev3.Route {
+	m := prefixPath("/proxy/", method("TRACE"))
+	m.CaseSensitive = no()
+	r := direct("proxy: TRACE", m, apierror.New(apierror.MethodNotAllowed, "TRACE is not passed on to providers: they would repeat the key"))
+	r.ResponseHeadersToAdd = append(r.ResponseHeadersToAdd, setHeader("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+	return []*routev3.Route{r}
 }
 
 // ownHeader marks a request to the gateway's own process, for the local reply when that is not there.

@@ -22,6 +22,8 @@ func TestCommandsAndTheirExitCodes(t *testing.T) {
 	}{
 		{"version", nil, 0, "inference-gateway ", ""},
 		{"help", nil, 0, "usage:", ""},
+		{"run --help", harness.Env{"SERVER_PORT": "x"}, 0, "usage:", ""},
+		{"config -h", nil, 0, "usage:", ""},
 		{"validate", nil, 0, "good", ""},
 		{"validate", harness.Env{"SERVER_PORT": "x"}, 1, "", "SERVER_PORT"},
 		{"config", harness.Env{"OPENAI_API_KEY": ownKey}, 0, "OPENAI_API_KEY=***", ""},

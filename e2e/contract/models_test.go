@@ -61,7 +61,7 @@ func TestModelsOfOneProviderAreListed(t *testing.T) {
 	if err := json.Unmarshal(r.Body, &list); err != nil || !slices.Equal(list.ids(), []string{"own/@cf/meta/llama", "own/bad", "own/good"}) {
 		t.Errorf("%d %s", r.Status, r)
 	}
-	refused{http.StatusBadGateway, "upstream_error", "upstream_error", "", []string{"dead"}}.check(t, w.Do(t, http.MethodGet, "/v1/models?provider=dead", ""))
+	refused{http.StatusBadGateway, "upstream_error", "upstream_error", "", []string{"dead", "cannot be reached"}}.check(t, w.Do(t, http.MethodGet, "/v1/models?provider=dead", ""))
 	refused{http.StatusBadRequest, "invalid_request_error", "unknown_provider", "provider", []string{"nobody", "own"}}.check(t, w.Do(t, http.MethodGet, "/v1/models?provider=nobody", ""))
 	refused{http.StatusBadRequest, "invalid_request_error", "provider_not_configured", "provider", []string{"OPENAI_API_KEY"}}.check(t, w.Do(t, http.MethodGet, "/v1/models?provider=openai", ""))
 }

@@ -3,10 +3,12 @@ package api
 import (
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 )
 
 // answerError says what is wrong with a provider's answer, in words fit for the client.
@@ -41,13 +43,29 @@ func (s *Server) fetch(p Provider) ([]model, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, answerError(fmt.Sprintf("it answered with status %d", resp.StatusCode))
+		return nil, s.status(resp, p)
 	}
 	body, err := s.read(resp)
 	if err != nil {
 		return nil, err
 	}
 	return parseModels(body, p, s.opts.MaxModels)
+}
+
+// status says why there is no list: in Envoy's words (apierror) when the answer is not the provider's at all.
+func (s *Server) status(resp *http.Response, p Provider) error {
+	var told struct {
+		Error struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if body, err := s.read(resp); err == nil && json.Unmarshal(body, &told) == nil && told.Error.Type == "upstream_error" {
+		if what, ours := strings.CutPrefix(told.Error.Message, "provider "+p.ID+" "); ours {
+			return answerError("it " + what)
+		}
+	}
+	return answerError(fmt.Sprintf("it answered with status %d", resp.StatusCode))
 }
 
 // read takes the body, uncompressed and bounded.

@@ -95,6 +95,14 @@ func TestAFailingProviderIsNamedAndLeftOut(t *testing.T) {
 		"truncated": {func(w http.ResponseWriter, _ *http.Request) { say(w, `{"data":[{"id":"a"}]`) }, 502, "not a list"},
 		"trailing":  {func(w http.ResponseWriter, _ *http.Request) { say(w, listOf("a")+"x") }, 502, "not a list"},
 		"error":     {func(w http.ResponseWriter, _ *http.Request) { say(w, `{"error":{"message":"secret"}}`) }, 502, "not a list"},
+		"envoys": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(502)
+			say(w, `{"error":{"type":"upstream_error","message":"provider envoys cannot be reached"}}`)
+		}, 502, "it cannot be reached"},
+		"faked": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(502)
+			say(w, `{"error":{"type":"upstream_error","message":"secret"}}`)
+		}, 502, "it answered with status 502"},
 		"object":    {func(w http.ResponseWriter, _ *http.Request) { say(w, `{"data":{}}`) }, 502, "not a list"},
 		"useless":   {func(w http.ResponseWriter, _ *http.Request) { say(w, `{"data":[1,2]}`) }, 502, "not a list"},
 		"duplicate": {func(w http.ResponseWriter, _ *http.Request) { say(w, `{"data":[{"id":"a","id":"b"}]}`) }, 502, "not a list"},
