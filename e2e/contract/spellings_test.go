@@ -24,7 +24,7 @@ var theSpelled = harness.Shared(func(t harness.T) *spelled {
 	tools := harness.NewToolServer(t)
 	s.Gateway = harness.Start(t, harness.Env{
 		"PROVIDERS": "own,other", "OWN_API_URL": s.own.URL, "OTHER_API_URL": s.other.URL + "/v1", "OTHER_AUTH": "none", "OWN_AUTH": "none",
-		"SERVER_READ_TIMEOUT": "3s", "MCP_ENABLED": "true", "MCP_EXPOSE": "true", "MCP_SERVERS": "t=" + tools.URL,
+		"SERVER_READ_TIMEOUT": "5s", "MCP_ENABLED": "true", "MCP_EXPOSE": "true", "MCP_SERVERS": "t=" + tools.URL,
 	})
 	harness.Eventually(t, 20*time.Second, "the tools are there", func() bool {
 		return strings.Contains(s.Do(t, http.MethodGet, "/v1/mcp/servers", "").String(), `"status":"connected"`)

@@ -52,6 +52,7 @@ func TestPagesOfOtherSitesMayNotCall(t *testing.T) {
 
 // A provider may allow what it likes: here it allows nothing.
 func TestAProvidersWordsToBrowsersDoNotCount(t *testing.T) {
+	t.Parallel()
 	p := harness.NewProvider(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Content-Security-Policy", "default-src *")

@@ -116,6 +116,7 @@ func TestClientCertificates(t *testing.T) {
 
 // A resumed session would skip the look at the certificate.
 func TestSessionsOfClientCertificatesAreNotResumed(t *testing.T) {
+	t.Parallel()
 	clients := harness.NewCA(t)
 	g := mutual(t, clients)
 	cert := clients.Issue(t, "app", nil)

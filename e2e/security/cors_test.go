@@ -234,3 +234,26 @@ func TestOriginsAreReloaded(t *testing.T) {
 	g.Stderr.Await(t, patience, "SERVER_CORS_ALLOWED_ORIGINS")
 	assert.True(t, allowed(localOrigin), "a list that is refused changes nothing")
 }
+
+// What a browser shows by itself, here a client certificate, is not for a page to use.
+func TestAPageCannotUseItsVisitorsCertificate(t *testing.T) {
+	t.Parallel()
+	clients := harness.NewCA(t)
+	g := mutual(t, clients, "SERVER_CORS_ALLOWED_ORIGINS", appOrigin, "DEMO_ENABLED", "true")
+	visitor := client(t, with(clients.Issue(t, "visitor", nil)))
+	for _, tt := range []struct {
+		headers []string
+		status  int
+	}{
+		{[]string{"Origin: " + appOrigin, "Sec-Fetch-Site: cross-site"}, http.StatusForbidden},
+		{[]string{"Origin: " + appOrigin, "Sec-Fetch-Site: same-site", "X-Igw-Shown: B"}, http.StatusForbidden},
+		{[]string{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site", "Authorization: Bearer x"}, http.StatusForbidden},
+		{[]string{"Origin: " + appOrigin, "Sec-Fetch-Site: cross-site", "Authorization: Bearer x"}, http.StatusOK}, // a browser asks before it sends this
+		{nil, http.StatusOK},
+	} {
+		r, err := g.Try(t, visitor, http.MethodPost, "/v1/chat/completions", hello, tt.headers...)
+		require.NoError(t, err)
+		assert.Equal(t, tt.status, r.Status, "%v: %s", tt.headers, r)
+		assert.Empty(t, r.Header.Values("Access-Control-Allow-Credentials"))
+	}
+}

@@ -71,6 +71,7 @@ func apart(t *testing.T, gateway end) (*harness.Gateway, harness.Env) {
 func controlAddress(env harness.Env) string { return "127.0.0.1:" + env["CONTROL_PORT"] }
 
 func TestAnEnvoyElsewhereSpeaksMutualTLS(t *testing.T) {
+	t.Parallel()
 	ca, strangers := harness.NewCA(t), harness.NewCA(t)
 	gateway, envoy := newEnd(t, ca, asGateway), newEnd(t, ca, asEnvoy)
 	g, env := apart(t, gateway)
@@ -188,6 +189,7 @@ func issued(t *testing.T, ca *harness.CA, change func(*x509.Certificate)) *tls.C
 
 // A real Envoy with what is not a good certificate gets no configuration, and one that finds another gateway takes none.
 func TestAnEnvoyThatIsNotKnownGetsNothing(t *testing.T) {
+	t.Parallel()
 	ca, strangers := harness.NewCA(t), harness.NewCA(t)
 	gateway := newEnd(t, ca, asGateway)
 	g, env := apart(t, gateway)
@@ -230,6 +232,7 @@ func TestAnEnvoyThatIsNotKnownGetsNothing(t *testing.T) {
 }
 
 func TestThePortForEnvoysIsNotOpenedWithoutMutualTLS(t *testing.T) {
+	t.Parallel()
 	ca := harness.NewCA(t)
 	full := harness.Env{"CONTROL_HOST": "0.0.0.0", "CONTROL_ADDRESS": "localhost:18000", "CONTROL_TLS_PEERS": envoyName}.With(newEnd(t, ca, asGateway).env()...)
 	require.Zero(t, harness.Run(t, full, "validate").Code)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestPlainHTTPIsRedirected(t *testing.T) {
+	t.Parallel()
 	clients := harness.NewCA(t)
 	plain, https := harness.FreePort(t), harness.FreePort(t)
 	g := mutual(t, clients, "SERVER_HTTP_REDIRECT_PORT", plain, "SERVER_PORT", https)
@@ -60,6 +61,7 @@ func TestPlainHTTPIsRedirected(t *testing.T) {
 }
 
 func TestARedirectNamesThePortThatClientsSee(t *testing.T) {
+	t.Parallel()
 	cert, key := harness.NewCA(t).Files(t, "localhost")
 	plain := harness.FreePort(t)
 	harness.Start(t, harness.Env{

@@ -39,12 +39,37 @@ func becomes(t *testing.T, g *harness.Gateway, subject string) {
 }
 
 // The certificate is renewed in every way that one is renewed, while clients of both protocols go on, some on one
-// connection and some on a new one each time. No request fails, and no connection is closed.
+// connection and some on a new one each time. No request fails, no connection is closed, and no stream ends early.
 func TestRenewalUnderLoad(t *testing.T) {
+	t.Parallel()
 	ca := harness.NewCA(t)
 	dir := harness.TempDir(t)
 	cert, key := harness.WritePair(t, dir, ca.Issue(t, "first", nil))
-	g := harness.Start(t, harness.Env{"SERVER_TLS_CERT_PATH": cert, "SERVER_TLS_KEY_PATH": key})
+	renewed := make(chan struct{})
+	slow := harness.NewProvider(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: begun\n\n")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-renewed:
+			_, _ = io.WriteString(w, "data: ended\n\n")
+		case <-r.Context().Done():
+		}
+	})
+	g := harness.Start(t, harness.Env{
+		"SERVER_TLS_CERT_PATH": cert, "SERVER_TLS_KEY_PATH": key, "DEMO_ENABLED": "true", "PROVIDERS": "slow", "SLOW_API_URL": slow.URL, "SLOW_AUTH": "none",
+	})
+	var streams []*http.Response
+	for _, http2 := range []bool{true, false} {
+		c := client(t, nil)
+		c.Transport.(*http.Transport).ForceAttemptHTTP2 = http2
+		r, err := c.Get(g.URL + "/proxy/slow/stream")
+		require.NoError(t, err)
+		defer r.Body.Close()
+		_, err = io.ReadFull(r.Body, make([]byte, len("data: begun\n\n")))
+		require.NoError(t, err)
+		streams = append(streams, r)
+	}
 
 	stop := make(chan struct{})
 	var requests, failures, dials atomic.Int64
@@ -101,6 +126,12 @@ func TestRenewalUnderLoad(t *testing.T) {
 	write("in place", "second")
 	write("by renames", "third")
 	write("in place", "fourth")
+	close(renewed)
+	for _, r := range streams {
+		rest, err := io.ReadAll(r.Body)
+		assert.NoError(t, err, "%s: the stream was broken off", r.Proto)
+		assert.Equal(t, "data: ended\n\n", string(rest), r.Proto)
+	}
 
 	close(stop)
 	workers.Wait()
@@ -118,6 +149,7 @@ func copyFile(t *testing.T, from, to string) {
 
 // Kubernetes mounts a secret as symlinks to symlinks, and renews it by swapping the one in the middle.
 func TestRenewalBySymlink(t *testing.T) {
+	t.Parallel()
 	ca := harness.NewCA(t)
 	mount := harness.TempDir(t)
 	publish := func(version, subject string) {
@@ -144,6 +176,7 @@ func TestRenewalBySymlink(t *testing.T) {
 
 // What cannot be used is refused with an error that says so, by the gateway or by Envoy, and what was there stays.
 func TestABadPairIsRefused(t *testing.T) {
+	t.Parallel()
 	ca := harness.NewCA(t)
 	dir := harness.TempDir(t)
 	first := ca.Issue(t, "first", nil)
@@ -195,6 +228,7 @@ func TestABadPairIsRefused(t *testing.T) {
 
 // Who is trusted is renewed likewise.
 func TestRenewalOfTheClientsAuthority(t *testing.T) {
+	t.Parallel()
 	old, next := harness.NewCA(t), harness.NewCA(t)
 	mine, theirs := old.Issue(t, "old", nil), next.Issue(t, "new", nil)
 	g := mutual(t, old)
