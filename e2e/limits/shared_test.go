@@ -24,7 +24,7 @@ type service struct {
 	url, dir  string // for RATELIMIT_URL and RATELIMIT_CONFIG_DIR
 }
 
-func startService(t testing.TB) *service {
+func startService(t testing.TB, more ...string) *service {
 	t.Helper()
 	bin, redis := os.Getenv("RATELIMIT_BIN"), os.Getenv("REDIS_BIN")
 	if bin == "" || redis == "" {
@@ -37,11 +37,12 @@ func startService(t testing.TB) *service {
 	require.NoError(t, os.MkdirAll(s.dir, 0o755))
 	s.startRedis(t)
 	port := harness.FreePort(t)
-	p := harness.StartProcess(t, harness.Env{
+	env := harness.Env{
 		"RUNTIME_ROOT": root, "RUNTIME_SUBDIRECTORY": "limits", "RUNTIME_APPDIRECTORY": "config", "RUNTIME_WATCH_ROOT": "false", "RUNTIME_IGNOREDOTFILES": "true",
 		"REDIS_SOCKET_TYPE": "tcp", "REDIS_URL": "127.0.0.1:" + s.redisPort, "REDIS_TIMEOUT": "1s", "USE_STATSD": "false", "LOG_LEVEL": "warn",
 		"HOST": "127.0.0.1", "PORT": harness.FreePort(t), "DEBUG_HOST": "127.0.0.1", "DEBUG_PORT": harness.FreePort(t), "GRPC_HOST": "127.0.0.1", "GRPC_PORT": port,
-	}, bin)
+	}
+	p := harness.StartProcess(t, env.With(more...), bin)
 	t.Cleanup(func() { p.Kill(t) })
 	s.url = "grpc://127.0.0.1:" + port
 	await(t, "127.0.0.1:"+port)
@@ -151,6 +152,22 @@ func TestSharedLimits(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, string(content), "each-address/tokens/day")
 	})
+}
+
+// Between gateway and service may be a network: TLS shows who the service is.
+func TestASharedServiceBehindTLS(t *testing.T) {
+	ca := harness.NewCA(t)
+	cert, key := ca.Files(t, "127.0.0.1")
+	s := startService(t, "GRPC_SERVER_USE_TLS", "true", "GRPC_SERVER_TLS_CERT", cert, "GRPC_SERVER_TLS_KEY", key)
+	s.url = "grpcs" + strings.TrimPrefix(s.url, "grpc")
+	file := limitsFile(t, perAddress("requests: {day: 3}"))
+	g := s.start(t, newModel(t), file, "CLIENT_TLS_CA_PATH", ca.Path)
+	assert.Equal(t, map[int]int{200: 3, 429: 7}, g.stranger(t).burst(t, 10, "use-10"))
+
+	trusting := s.start(t, newModel(t), file) // only the system's authorities, and so not this one
+	r := trusting.stranger(t).ask(t, "use-10")
+	assert.Equal(t, http.StatusServiceUnavailable, r.Status, r)
+	trusting.Stderr.Await(t, patience, "the rate limit service does not answer")
 }
 
 func atLeast(s string, n int) bool {
