@@ -191,6 +191,41 @@ func TestFloodsOfHTTP2(t *testing.T) {
 	e.stillServes(t, envoy)
 }
 
+// A client that has its streams reset by the gateway, each by a frame that is an error after a request that is whole
+// ("MadeYouReset"), gets no second chance.
+func TestAClientThatMakesItsStreamsResetIsCutOff(t *testing.T) {
+	e := theExposed(t)
+	envoy := e.EnvoyPID()
+	const mistaken, requests = `http\.public\.downstream_cx_protocol_error`, `http\.public\.downstream_rq_total`
+	whole := func(c *h2, id uint32, more ...string) error {
+		fields := append(append([]string{}, request...), more...)
+		return c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head(fields...), EndHeaders: true, EndStream: true})
+	}
+	mistakes := map[string]func(c *h2, id uint32) error{
+		"a window of nothing":      func(c *h2, id uint32) error { return c.WriteWindowUpdate(id, 0) },
+		"a window that overflows":  func(c *h2, id uint32) error { return c.WriteWindowUpdate(id, 1<<31-1) },
+		"data after the end":       func(c *h2, id uint32) error { return c.WriteData(id, false, []byte("a")) },
+		"a head after the end":     func(c *h2, id uint32) error { return whole(c, id) },
+		"a head that is not valid": func(c *h2, id uint32) error { return whole(c, id+2, "connection", "close") },
+	}
+	errorsBefore, requestsBefore := e.counted(t, mistaken), e.counted(t, requests)
+	connections := map[string]*h2{}
+	for name := range mistakes {
+		connections[name] = e.h2(t, false)
+	}
+	for name, closed := range together(connections, func(name string, c *h2) bool {
+		return flood{frame: func(c *h2, n uint32) error {
+			_ = whole(c, 4*n+1)
+			return mistakes[name](c, 4*n+1)
+		}}.pour(c)
+	}) {
+		assert.True(t, closed, "%s: the connection goes on", name)
+	}
+	harness.Eventually(t, patience, "each is an error of the protocol", func() bool { return e.counted(t, mistaken) >= errorsBefore+len(mistakes) })
+	assert.LessOrEqual(t, e.counted(t, requests), requestsBefore+2*len(mistakes), "the first mistake ends the connection")
+	e.stillServes(t, envoy)
+}
+
 // together does something with every case at the same time: each waits for a second until Envoy has closed a connection.
 func together[C, R any](cases map[string]C, do func(name string, c C) R) map[string]R {
 	out := make(map[string]R, len(cases))
