@@ -52,6 +52,11 @@ func (d *Directory) CheckProxyFor(c Caller, r ProxyRequest) ([]byte, *apierror.E
 	if refusal != nil {
 		return nil, refusal
 	}
+	if !d.filter.Empty() {
+		if refusal := oneModel(r.Body); refusal != nil {
+			return nil, refusal
+		}
+	}
 	for _, m := range models {
 		if !d.filter.Allows(r.Provider, m) {
 			return nil, notAllowed(r.Provider, m)

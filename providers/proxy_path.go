@@ -10,6 +10,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
 )
 
 // proxiedPath gives the provider's own path of a :path under /proxy/{provider}/, unescaped, as the provider will read it.
@@ -63,8 +64,8 @@ func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierro
 		}
 	}
 	path, refusal := proxiedPath(r.Path)
-	if doc, err := jsonedit.Parse(r.Body); refusal == nil && err == nil && rights.RestrictsModels() {
-		refusal = furtherModels(doc)
+	if refusal == nil && rights.RestrictsModels() {
+		refusal = oneModel(r.Body)
 	}
 	if refusal != nil {
 		return nil, refusal
@@ -82,6 +83,18 @@ func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierro
 		}
 	}
 	return nil, apierror.New(apierror.PermissionDenied, "you may not use this path: the length of your answers is limited, and cannot be limited here")
+}
+
+// oneModel refuses a JSON body with models to fall back on.
+func oneModel(body []byte) *apierror.Error {
+	doc, err := jsonedit.Parse(body)
+	if err != nil { // no object: it has been read as what it is
+		return nil
+	}
+	if member := routing.MoreModelsIn(doc); member != "" {
+		return moreModels(member)
+	}
+	return nil
 }
 
 func cappedBody(r ProxyRequest, e catalog.Endpoint, most int64) ([]byte, *apierror.Error) {

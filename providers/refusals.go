@@ -48,6 +48,8 @@ func (d *Directory) tell(r Request, f *routing.Refusal) *apierror.Error {
 			"provider %s does not offer %s. %s", f.Entry.ID, r.Endpoint.Path(), d.offer(r.Endpoint))
 	case routing.OtherCase:
 		return otherCase(f.Member)
+	case routing.MoreModels:
+		return moreModels(f.Member)
 	case routing.NotAllowed:
 		return notAllowed(f.Provider, f.Model)
 	}
@@ -77,6 +79,11 @@ func (d *Directory) example(endpoint catalog.Endpoint, model string) string {
 func otherCase(member string) *apierror.Error {
 	return apierror.Field(apierror.InvalidRequest, member,
 		"write model in lower case: this gateway restricts models, and some providers would read %s as one", member)
+}
+
+func moreModels(member string) *apierror.Error {
+	return apierror.Field(apierror.InvalidRequest, member,
+		"name one model, in model: models are restricted here, and %s may hold others", member)
 }
 
 // BodyError is the client's error for a body that jsonedit refuses.

@@ -46,8 +46,8 @@ func held(p routing.Plan, e catalog.Endpoint, rights Rights) ([]byte, *apierror.
 		if member := routing.SecondModel(p.Doc); member != "" {
 			return nil, otherCase(member)
 		}
-		if refusal := furtherModels(p.Doc); refusal != nil {
-			return nil, refusal
+		if member := routing.MoreModelsIn(p.Doc); member != "" {
+			return nil, moreModels(member)
 		}
 	}
 	if !rights.AllowsModel(p.Provider, p.Model) {
@@ -67,16 +67,6 @@ func held(p routing.Plan, e catalog.Endpoint, rights Rights) ([]byte, *apierror.
 		edits = append(edits, jsonedit.Edit{Name: "model", Raw: jsonedit.AppendQuote(nil, p.Model)})
 	}
 	return p.Doc.Apply(nil, edits...), nil
-}
-
-// furtherModels refuses a list of models to fall back on, as OpenRouter takes it: it would be one past the rights.
-func furtherModels(doc jsonedit.Doc) *apierror.Error {
-	for name, v := range doc.All() {
-		if strings.EqualFold(name, "models") && v.Kind != jsonedit.Null {
-			return apierror.Field(apierror.InvalidRequest, name, "name one model, in model: your models are restricted, and %s may hold others", name)
-		}
-	}
-	return nil
 }
 
 func notYours(provider, model string) *apierror.Error {

@@ -135,7 +135,8 @@ func TestProxyIsHeldToTheCallersRights(t *testing.T) {
 		{"the list of models", narrow, "/proxy/openai/models/", `{}`, `{}`},
 		{"a provider that is not", one, "/proxy/anthropic/x", ``, "permission_denied"},
 		{"a provider that is", one, "/proxy/openai/x", `{"model":"o3"}`, `{"model":"o3"}`},
-		{"nobody", providers.Caller{}, "/proxy/anthropic/run/x", `{"models":1}`, `{"models":1}`},
+		{"nobody", providers.Caller{}, "/proxy/anthropic/run/x", `{"max_tokens":1000}`, `{"max_tokens":1000}`},
+		{"nobody, past the gateway's own list", providers.Caller{}, "/proxy/anthropic/run/x", `{"models":["never"]}`, "invalid_request"},
 
 		{"a length", short, "/proxy/openai/chat/completions?x=y", `{"model":"o3","max_tokens":500}`, `{"model":"o3","max_tokens":100}`},
 		{"no length", short, "/proxy/anthropic/v1/messages", `{"model":"c"}`, `{"model":"c","max_tokens":100}`},

@@ -31,6 +31,7 @@ const (
 	NotOffered     Reason = "the provider does not offer this endpoint"
 	NotAllowed     Reason = "the model is not allowed"
 	OtherCase      Reason = "a second member is the model to readers that ignore case"
+	MoreModels     Reason = "a member names models to fall back on"
 )
 
 // Refusal is why a request goes nowhere, with what a message to the client needs.
@@ -39,7 +40,7 @@ type Refusal struct {
 	Body     error  // of BadBody: from jsonedit
 	Provider string // as the client wrote it, or the ID once it is known
 	Model    string // as the client wrote it; without the provider once that is known
-	Member   string // of OtherCase
+	Member   string // of OtherCase and MoreModels
 	Entry    Entry  // once the provider is known
 }
 
@@ -120,6 +121,9 @@ func (t *Table) DecideDoc(r Request, doc jsonedit.Doc) (Plan, *Refusal) {
 		if member := SecondModel(doc); member != "" {
 			return Plan{}, &Refusal{Reason: OtherCase, Member: member}
 		}
+		if member := MoreModelsIn(doc); member != "" {
+			return Plan{}, &Refusal{Reason: MoreModels, Member: member}
+		}
 		if !t.filter.Allows(entry.ID, bare) {
 			return Plan{}, &Refusal{Reason: NotAllowed, Provider: entry.ID, Model: bare, Entry: entry}
 		}
@@ -195,6 +199,17 @@ func (t *Table) Between(next *Table) *Table {
 func SecondModel(doc jsonedit.Doc) string {
 	for name := range doc.All() {
 		if name != "model" && strings.EqualFold(name, "model") {
+			return name
+		}
+	}
+	return ""
+}
+
+// MoreModelsIn gives the name of a member with models to fall back on, as OpenRouter takes them, or "": one of them would
+// be past the allow-list.
+func MoreModelsIn(doc jsonedit.Doc) string {
+	for name, v := range doc.All() {
+		if strings.EqualFold(name, "models") && v.Kind != jsonedit.Null {
 			return name
 		}
 	}
