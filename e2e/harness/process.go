@@ -84,7 +84,7 @@ func StartProcess(t T, env Env, path string, args ...string) *Process {
 	p.cmd = exec.Command(path, args...)
 	p.cmd.Env, p.cmd.Dir = env.list(), p.TempDir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as a service: whose tests run in a terminal has none there
-	p.cmd.WaitDelay = 5 * time.Second // for a child that holds the output open
+	p.cmd.WaitDelay = 5 * time.Second                      // for a child that holds the output open
 	p.cmd.Stdout, p.cmd.Stderr = p.Stdout, p.Stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", path, err)

@@ -140,7 +140,9 @@ func TestModelsInPaths(t *testing.T) {
 		hold   bool
 		status int
 	}{
-		{byPath, false, 200}, {byPath, true, 200}, {byBody, true, 200},
+		{byPath, false, 200},
+		{byPath, true, 200},
+		{byBody, true, 200},
 		{byBody, false, 503}, // never with the model that was to be replaced
 		{"on_error: open\n" + byBody, false, 200},
 	} {

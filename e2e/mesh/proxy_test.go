@@ -43,8 +43,11 @@ type service struct {
 }
 
 var providers = []external{
-	{Host: "api.openai.com"}, {Host: "api.anthropic.com", HTTP2: true}, {Host: "generativelanguage.googleapis.com"},
-	{Host: "team.openai.azure.com"}, {Host: "api.deepseek.com", Untrusted: true},
+	{Host: "api.openai.com"},
+	{Host: "api.anthropic.com", HTTP2: true},
+	{Host: "generativelanguage.googleapis.com"},
+	{Host: "team.openai.azure.com"},
+	{Host: "api.deepseek.com", Untrusted: true},
 }
 
 var services = []service{
