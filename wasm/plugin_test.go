@@ -70,7 +70,13 @@ type outcome struct {
 	action   types.Action
 	headers  map[string]string
 	body     string
-	response *proxytest.LocalHttpResponse
+	response *reply // nil when the request goes on
+}
+
+type reply struct {
+	StatusCode uint32
+	Headers    [][2]string
+	Data       []byte
 }
 
 // post sends a request in pieces of the given size; 0 is in one.
@@ -86,7 +92,10 @@ func (e envoy) post(path string, body []byte, piece int, headers ...[2]string) o
 		action = e.CallOnRequestBody(id, rest[:n], n == len(rest))
 		rest = rest[n:]
 	}
-	out := outcome{action: action, headers: map[string]string{}, body: string(e.GetCurrentRequestBody(id)), response: e.GetSentLocalResponse(id)}
+	out := outcome{action: action, headers: map[string]string{}, body: string(e.GetCurrentRequestBody(id))}
+	if r := e.GetSentLocalResponse(id); r != nil {
+		out.response = &reply{r.StatusCode, r.Headers, r.Data}
+	}
 	for _, h := range e.GetCurrentRequestHeaders(id) {
 		out.headers[h[0]] = h[1]
 	}
