@@ -99,7 +99,7 @@ test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared 
 demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
 
-check: lint test ## what CI runs
+check: lint test ## lint and test, before a commit (.ci/run has everything)
 
 test-keycloak: build $(ENVOY_DEP) $(KEYCLOAK) ## log in at a real Keycloak (needs Java and Maven; its first start takes minutes)
 	KEYCLOAK_HOME=$(CURDIR)/$(KEYCLOAK) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestKeycloak -v ./e2e/auth
