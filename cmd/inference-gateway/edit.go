@@ -22,7 +22,7 @@ func edit(path string, change func(content []byte) ([]byte, error)) (err error) 
 	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
 		return &fs.PathError{Op: "lock", Path: dir.Name(), Err: err}
 	}
-	content, mode, err := readOrEmpty(path)
+	content, old, err := readOrEmpty(path)
 	if err != nil {
 		return err
 	}
@@ -30,28 +30,31 @@ func edit(path string, change func(content []byte) ([]byte, error)) (err error) 
 	if err != nil {
 		return err
 	}
-	return replace(path, next, mode)
+	return replace(path, next, old)
 }
 
-func readOrEmpty(path string) (content []byte, mode fs.FileMode, err error) {
-	info, err := os.Stat(path)
+// readOrEmpty also says what kind of file it is; nil for one that is not there.
+func readOrEmpty(path string) (content []byte, old fs.FileInfo, err error) {
+	old, err = os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0o600, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	content, err = os.ReadFile(path)
-	return content, info.Mode().Perm(), err
+	return content, old, err
 }
 
-func replace(path string, content []byte, mode fs.FileMode) error {
+// replace puts content in the place of the old file, with its mode and its owner: the gateway that reads it may be another
+// user than the one who edits.
+func replace(path string, content []byte, old fs.FileInfo) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, likeTheOld(f, old), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -59,4 +62,19 @@ func replace(path string, content []byte, mode fs.FileMode) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
+}
+
+func likeTheOld(f *os.File, old fs.FileInfo) error {
+	if old == nil {
+		return f.Chmod(0o600)
+	}
+	err := f.Chmod(old.Mode().Perm())
+	owner, known := old.Sys().(*syscall.Stat_t)
+	if !known || int(owner.Uid) == os.Geteuid() && int(owner.Gid) == os.Getegid() {
+		return err
+	}
+	if e := f.Chown(int(owner.Uid), int(owner.Gid)); e != nil {
+		err = errors.Join(err, errors.New("the file belongs to somebody else, who could not read the new one: edit it as its owner"))
+	}
+	return err
 }

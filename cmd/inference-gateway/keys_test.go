@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +42,12 @@ func TestKeysCreateListRevoke(t *testing.T) {
 	assert.Equal(t, []string{"a", "b c"}, k.Groups)
 	assert.WithinDuration(t, time.Now().AddDate(0, 0, 90), k.Expires, time.Hour)
 
+	code, _, stderr = program(t, "keys", "create", "limited", "--limit", "tokens/day=5000", "--limit", "requests/minute=6", "--limit", "requests/day=60")
+	require.Zero(t, code, stderr)
+	content, err = os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Contains(t, string(content), "limits: {tokens: {day: 5000}, requests: {minute: 6, day: 60}}")
+
 	code, _, stderr = program(t, "keys", "revoke", "first")
 	require.Zero(t, code, stderr)
 	code, stdout, _ := program(t, "keys", "list")
@@ -60,6 +67,9 @@ func TestKeysCreateListRevoke(t *testing.T) {
 		{[]string{"create", "a/b"}, exitConfig, "an id of 1 to 64"},
 		{[]string{"create", "x", "--expires", "2020-01-01"}, exitNotStart, "a time to come"},
 		{[]string{"create", "x", "--expires", "soon"}, exitNotStart, "a time to come"},
+		{[]string{"create", "x", "--limit", "requests/second=1"}, exitNotStart, "a limit such as requests/minute=60"},
+		{[]string{"create", "x", "--limit", "tokens/day=9", "--limit", "tokens/day=8"}, exitNotStart, "each limit once"},
+		{[]string{"create", "x", "--limit", "tokens/day=many"}, exitConfig, "a whole number from 1"},
 		{[]string{"create", "x", "y"}, exitNotStart, "unexpected argument y"},
 		{[]string{"create"}, exitNotStart, "needs the id"},
 		{[]string{"revoke", "--file", "x"}, exitNotStart, "needs the id"},
@@ -76,7 +86,7 @@ func TestKeysCreateListRevoke(t *testing.T) {
 	}
 	after, err := os.ReadFile(file)
 	require.NoError(t, err)
-	assert.Equal(t, 2, strings.Count(string(after), "sha256:"), "nothing was written that was refused")
+	assert.Equal(t, 3, strings.Count(string(after), "sha256:"), "nothing was written that was refused")
 
 	code, stdout, _ = program(t, "keys", "--help")
 	assert.Zero(t, code)
@@ -139,4 +149,22 @@ func TestEditsComeOneAfterTheOther(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, left, 2, "nothing is left behind")
+}
+
+// An administrator edits the file of the user that the gateway runs as.
+func TestAnEditedFileStaysItsOwners(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may give files away")
+	}
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Chown(path, 65534, 65534))
+	require.NoError(t, edit(path, func([]byte) ([]byte, error) { return []byte("keys: []\n"), nil }))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	require.True(t, ok)
+	assert.EqualValues(t, 65534, owner.Uid)
+	assert.EqualValues(t, 65534, owner.Gid)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
