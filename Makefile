@@ -48,9 +48,13 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
 REDIS     := .cache/redis/redis-server
 
+# Istio's own istiod and istioctl, for test-istio.
+ISTIO_VERSION := $(shell sed -n 's|^\tistio.io/istio \(v[^ ]*\).*|\1|p' e2e/mesh/istio/go.mod)
+ISTIO         := .cache/istio/$(ISTIO_VERSION)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-ratelimit test-ratelimit demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +99,11 @@ install-ratelimit: $(RATELIMIT) $(REDIS)
 
 test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared limits with the real rate limit service and a real Redis
 	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestShared ./e2e/limits/
+
+install-istio: $(ISTIO)/pilot-discovery
+
+test-istio: build $(ENVOY_DEP) install-istio ## hold deploy/istio to a real istiod, whose build takes minutes
+	ISTIO_BIN=$(CURDIR)/$(ISTIO) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestIstio ./e2e/mesh/
 
 demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
@@ -161,6 +170,10 @@ $(GOVULNCHECK):
 
 $(RATELIMIT):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION)
+
+$(ISTIO)/pilot-discovery: e2e/mesh/istio/go.mod e2e/mesh/istio/go.sum
+	cd e2e/mesh/istio && $(GO) build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(ISTIO)/ istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/istioctl/cmd/istioctl
+	@touch $@
 
 $(REDIS): scripts/install_redis.sh
 	scripts/install_redis.sh $@

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"math"
 	"strings"
 
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
@@ -70,7 +71,8 @@ func upstreamHost() string {
 	return name[strings.LastIndexByte(name, '|')+1:]
 }
 
-// usageNamespace is where Envoy's ai_protocol_manager puts what an answer says of its tokens (control-plane/snapshot).
+// usageNamespace is where other filters put what an answer says of its tokens: Envoy's ai_protocol_manager as typed
+// metadata (control-plane/snapshot), a script as a number (deploy/istio/options).
 const usageNamespace = "igw.usage"
 
 // usage is the number of tokens that the answer says it took. Some answers have no total of input and output, only the
@@ -85,5 +87,10 @@ func usage() (int64, bool) {
 			return int64(n), true
 		}
 	}
-	return 0, false
+	raw, err := proxywasm.GetProperty([]string{"metadata", "filter_metadata", usageNamespace, "total_tokens"})
+	if err != nil || len(raw) != 8 {
+		return 0, false
+	}
+	n := math.Float64frombits(binary.LittleEndian.Uint64(raw))
+	return int64(n), n > 0 && n < 1<<53
 }

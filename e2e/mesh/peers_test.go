@@ -39,6 +39,7 @@ func mutual(t *testing.T, cert tls.Certificate) *http.Client {
 	client.Timeout = patience
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig.Certificates = []tls.Certificate{cert}
+	transport.TLSClientConfig.ServerName = "api.openai.com" // as sidecars say by the DestinationRule
 	transport.ForceAttemptHTTP2 = true
 	return client
 }

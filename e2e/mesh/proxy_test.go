@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -167,7 +168,7 @@ type plugin struct {
 	HoldHeaders bool // allow_on_headers_stop_iteration
 	BufferLimit int  // of the listener
 	IdleTimeout string
-	Usage       bool   // a filter after the plugin reads what answers say of tokens
+	Usage       string // a filter after the plugin that reads what answers say of tokens
 	Principal   string // that HBONE has told
 }
 
@@ -247,13 +248,11 @@ func (l *listener) askAs(t *testing.T, client *http.Client, path, body string, h
 
 // arrived are the requests with that number.
 func (w *world) arrived(id string) []harness.Request {
-	var out []harness.Request
-	for _, r := range append(w.external.Requests(), w.inside.Requests()...) {
-		if r.Header.Get("X-Id") == id {
-			out = append(out, r)
-		}
+	all := w.external.Requests()
+	if w.inside != nil {
+		all = append(all, w.inside.Requests()...)
 	}
-	return out
+	return slices.DeleteFunc(all, func(r harness.Request) bool { return r.Header.Get("X-Id") != id })
 }
 
 // configure gives the plugin what it is to be from now on, as a push of istiod would.

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,12 +12,6 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
-
-// answer is what every provider answers.
-func answer(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"object":"chat.completion","usage":{"prompt_tokens":40,"completion_tokens":60,"total_tokens":100}}`)
-}
 
 const sidecarPolicy = `
 default: deny
@@ -156,34 +149,6 @@ rules:
 		assert.Equal(t, http.StatusOK, r.Status, "the second of two headers of one name counts: %s", r)
 		r, _ = l.ask(t, "/v1/chat/completions", chat("x"), host("reviews"))
 		assert.Equal(t, http.StatusForbidden, r.Status, "default: deny is for models: %s", r)
-	}
-}
-
-// Budgets are of one proxy. Tokens are charged by what answers say, where a stock filter reads that; else by reserve.
-func TestBudgetsOfASidecar(t *testing.T) {
-	t.Parallel()
-	w := sidecar(t)
-	for name, c := range map[string]struct {
-		budget string
-		usage  bool
-		passes int
-	}{
-		"requests":                     {"{requests: 3, per: 30d}", false, 3},
-		"tokens that answers report":   {"{tokens: 150, per: 30d}", true, 2}, // 100 each
-		"tokens that nobody reads off": {"{tokens: 150, per: 30d, reserve: 60}", false, 2},
-	} {
-		rule := "budget-" + strings.ReplaceAll(name, " ", "-")
-		l := w.with(t, plugin{Usage: c.usage, policy: "rules: [{name: " + rule + ", act: {budget: " + c.budget + "}}]"})
-		for i := range 4 {
-			r, _ := l.ask(t, "/v1/chat/completions", chat("gpt-4o"), host("api.openai.com"))
-			if i < c.passes {
-				assert.Equal(t, http.StatusOK, r.Status, "%s, request %d: %s", name, i, r)
-				continue
-			}
-			assert.Equal(t, http.StatusTooManyRequests, r.Status, "%s, request %d: %s", name, i, r)
-			assert.Equal(t, rule, r.Header.Get("X-Policy-Rule"))
-			assert.NotEmpty(t, r.Header.Get("Retry-After"))
-		}
 	}
 }
 

@@ -61,9 +61,13 @@ func readYAML(name string, content []byte) (*document, Problems) {
 	c := converter{document: document{name: name, lines: map[string]int{}}}
 	if scalar(member(root, "kind")) == "WasmPlugin" {
 		c.base = "spec.pluginConfig.policy"
-		inner := member(member(member(root, "spec"), "pluginConfig"), "policy")
+		config := member(member(root, "spec"), "pluginConfig")
+		inner := member(config, "policy")
 		if inner == nil {
 			return nil, Problems{{name, root.Line, c.base, "this WasmPlugin holds no policy"}}
+		}
+		if problems := besidePolicy(name, config); problems != nil {
+			return nil, problems
 		}
 		root = inner
 	}
@@ -72,6 +76,22 @@ func readYAML(name string, content []byte) (*document, Problems) {
 		return nil, c.problems
 	}
 	return &c.document, nil
+}
+
+// besidePolicy finds what else a pluginConfig holds: the filter would refuse it, or wait for what Istio does not let it do.
+func besidePolicy(name string, config *yaml.Node) Problems {
+	var out Problems
+	for i := 0; i+1 < len(config.Content); i += 2 {
+		key, message := config.Content[i], "unknown field: expected policy"
+		switch key.Value {
+		case "policy":
+			continue
+		case "hold_headers":
+			message = "a WasmPlugin cannot let the filter hold headers back, and requests would hang: only an EnvoyFilter can"
+		}
+		out = append(out, Problem{name, key.Line, "spec.pluginConfig." + key.Value, message})
+	}
+	return out
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
