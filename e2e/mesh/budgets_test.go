@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
 
 // answer is what every provider answers: as X-Answer says, in pieces of X-Piece bytes, or an answer that took 100 tokens.
@@ -110,4 +112,25 @@ func TestTheScriptReadsUsageOfEveryProvider(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A new policy does not give back what was spent, and rules of one name share one budget, in whichever plugin they are.
+func TestBudgetsOutliveTheirPolicy(t *testing.T) {
+	t.Parallel()
+	w := sidecar(t)
+	const rule = "{name: lasting, act: {budget: {requests: 2, per: 30d}}}"
+	l := w.with(t, plugin{policy: "rules: [" + rule + "]"})
+	status := func(l *listener) int {
+		r, _ := l.ask(t, "/v1/chat/completions", chat("m"), host("api.openai.com"))
+		return r.Status
+	}
+	require.Equal(t, http.StatusOK, status(l))
+	require.Equal(t, http.StatusOK, status(l))
+	l.configure(t, plugin{policy: "rules: [{name: dear, match: {model: dear}, act: {deny: {status: 402}}}, " + rule + "]"})
+	harness.Eventually(t, patience, "the new policy holds", func() bool {
+		r, _ := l.ask(t, "/v1/chat/completions", chat("dear"), host("api.openai.com"))
+		return r.Status == http.StatusPaymentRequired
+	})
+	assert.Equal(t, http.StatusTooManyRequests, status(l))
+	assert.Equal(t, http.StatusTooManyRequests, status(w.with(t, plugin{policy: "rules: [" + rule + "]"})))
 }

@@ -79,3 +79,42 @@ func heldHeaders(t *testing.T) map[string]any {
 	assert.True(t, config.Allow)
 	return config.Configuration.Value
 }
+
+// The documentation's plugin holds a good policy, and its commands run as they stand.
+func TestTheDocumentationOfTheMesh(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "mesh.md"))
+	require.NoError(t, err)
+	_, plugin, found := strings.Cut(string(text), "```yaml plugin\n")
+	require.True(t, found)
+	plugin, _, _ = strings.Cut(plugin, "```")
+	_, err = policyfile.Read("docs/mesh.md", []byte(plugin))
+	require.NoError(t, err)
+
+	run := 0
+	for line := range strings.Lines(string(manifest(t, "README.md"))) {
+		args, ok := strings.CutPrefix(strings.TrimSpace(line), "inference-gateway ")
+		if !ok {
+			continue
+		}
+		run++
+		words := strings.Fields(args)
+		for i, word := range words {
+			if strings.Contains(word, "/") {
+				words[i] = filepath.Join(harness.Root(), word)
+			}
+		}
+		r := harness.Run(t, harness.Env{}, words...)
+		assert.Zero(t, r.Code, "%s\n%s%s", line, r.Stdout, r.Stderr)
+	}
+	assert.Equal(t, 4, run)
+}
+
+// Istio's agent looks for plugin.wasm in the root of an image.
+func TestTheImageHoldsTheModule(t *testing.T) {
+	t.Parallel()
+	assert.Contains(t, string(manifest(t, "Dockerfile")), "\nFROM scratch\nCOPY inference-gateway.wasm ./plugin.wasm\n")
+	makefile, err := os.ReadFile(filepath.Join(harness.Root(), "Makefile"))
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^WASM +:= bin/inference-gateway\.wasm$`, string(makefile))
+}
