@@ -264,6 +264,11 @@ func (x *exchange) OnHttpStreamDone() {
 	if len(x.holds) == 0 {
 		return
 	}
+	defer func() {
+		if fault := recover(); fault != nil { // a budget that is not charged is less than the end of the VM
+			proxywasm.LogError("panic in the filter: " + faultText(fault))
+		}
+	}()
 	if tokens, known := usage(); known {
 		policy.Charge(budgets, x.holds, tokens)
 	}

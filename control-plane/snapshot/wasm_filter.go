@@ -43,28 +43,30 @@ func extensions(in Input) []cachetypes.Resource {
 	if in.WasmPath == "" {
 		return nil
 	}
-	return []cachetypes.Resource{&corev3.TypedExtensionConfig{Name: wasmName, TypedConfig: pack(&wasmfilterv3.Wasm{
-		Config: &wasmv3.PluginConfig{
-			Name: "inference-gateway",
-			Vm: &wasmv3.PluginConfig_VmConfig{VmConfig: &wasmv3.VmConfig{
-				VmId:    "inference-gateway",
-				Runtime: "envoy.wasm.runtime.v8",
-				Code:    &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: file(in.WasmPath)}},
-			}},
-			Configuration:               pack(wrapperspb.String(wasmConfiguration(in))),
-			FailurePolicy:               failurePolicy(in.Config.Policy),
-			AllowOnHeadersStopIteration: yes(), // the body chooses the route
-		},
-	})}}
+	plugin := &wasmv3.PluginConfig{
+		Name: "inference-gateway",
+		Vm: &wasmv3.PluginConfig_VmConfig{VmConfig: &wasmv3.VmConfig{
+			VmId:    "inference-gateway",
+			Runtime: "envoy.wasm.runtime.v8",
+			Code:    &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: file(in.WasmPath)}},
+		}},
+		Configuration:               pack(wrapperspb.String(wasmConfiguration(in))),
+		AllowOnHeadersStopIteration: yes(), // the body chooses the route
+	}
+	onFailure(plugin, in.Config.Policy)
+	return []cachetypes.Resource{&corev3.TypedExtensionConfig{Name: wasmName, TypedConfig: pack(&wasmfilterv3.Wasm{Config: plugin})}}
 }
 
-// failurePolicy says what becomes of requests when the VM itself has died, which a panic of the plugin does not do. Closed,
-// they are answered 503 until the VM is back, a second later; open, they go on to ext_proc, and no policy holds.
-func failurePolicy(p config.Policy) wasmv3.FailurePolicy {
+// onFailure says what becomes of requests when the VM itself has died, which a panic of the plugin does not do. Closed,
+// they are answered 503 until the VM is back, within a second; open, they go on to ext_proc, and no policy holds.
+func onFailure(plugin *wasmv3.PluginConfig, p config.Policy) {
 	if p.On() && p.Open {
-		return wasmv3.FailurePolicy_FAIL_OPEN
+		// FAIL_OPEN in its place is for later requests alone: Envoy 1.40 answers 503 to the one that the VM died of, and
+		// breaks off every answer that is under way on that worker.
+		plugin.FailOpen = true //nolint:staticcheck // why: above
+		return
 	}
-	return wasmv3.FailurePolicy_FAIL_RELOAD
+	plugin.FailurePolicy = wasmv3.FailurePolicy_FAIL_RELOAD
 }
 
 // wasmConfiguration is what the filter (room wasm) reads: the same table that ext_proc decides by.
