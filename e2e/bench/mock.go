@@ -99,7 +99,7 @@ func serveMock(c net.Conn) {
 	defer c.Close()
 	var body []byte
 	p := newRequestParser(func(b []byte) { body = append(body, b...) })
-	buf := make([]byte, 8<<10)
+	buf := make([]byte, 64<<10) // a request with the definitions of many tools in one piece
 	for {
 		n, err := c.Read(buf)
 		if err != nil {
