@@ -9,6 +9,7 @@ import (
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
@@ -97,6 +98,9 @@ func (x *exchange) judgeBody() types.Action {
 			return x.fail("path", err)
 		}
 	}
+	if path.refusal != nil && x.routes() {
+		return x.refuse(path.refusal)
+	}
 	if !d.Changed() {
 		if !x.routes() {
 			return x.pass()
@@ -174,6 +178,8 @@ type pathParts struct {
 	whole  string
 	target providers.Target
 	prefix string // /proxy/{provider} at the edge, else empty
+
+	refusal *apierror.Error // of a ?provider= that cannot be read; target is empty then
 }
 
 // outer puts the prefix back.
@@ -205,8 +211,8 @@ func (x *exchange) request() (*policy.Request, pathParts, error) {
 		r.Upstream = upstreamHost()
 		return r, parts, nil
 	}
-	target, reason := providers.ParseTarget(path)
-	if reason == nil {
+	target, refusal := providers.ParseTarget(path)
+	if parts.refusal = refusal; refusal == nil {
 		parts.target = target
 	}
 	switch {

@@ -217,6 +217,12 @@ func TestAPolicyIsHeldInTheFilter(t *testing.T) {
 	unknown := e.post(path, []byte(`{"model":"nobody/x"}`), 0)
 	require.NotNil(t, unknown.response, "what passes the policy is still routed")
 	assert.Contains(t, string(unknown.response.Data), "unknown_provider")
+
+	for _, body := range []string{`{"model":"openai/x"}`, `{"model":"openai/x","max_tokens":1}`} { // changed by the policy, and not
+		twice := e.post(path+"?provider=openai&provider=groq", []byte(body), 0)
+		require.NotNil(t, twice.response, "nor is a query read in two ways")
+		assert.Contains(t, string(twice.response.Data), "given twice with different names")
+	}
 }
 
 func TestBadConfigurationsAreRefused(t *testing.T) {
