@@ -63,6 +63,19 @@ func controlDir(c *config.Config) string {
 // privateDir makes the directory for the sockets, which only this user may enter: whoever can open a socket in it can
 // use the providers' keys. cleanup removes what was made.
 func privateDir(c *config.Config, m mode) (dir string, cleanup func(), err error) {
+	dir, cleanup, err = makeDir(c, m)
+	if err != nil {
+		return "", nil, fmt.Errorf("the directory for sockets (CONTROL_SOCKET_DIR; without it, one in TMPDIR): %w", err)
+	}
+	// The kernel itself says no more than "invalid argument" (unix(7): 108 bytes with a zero at the end).
+	if longest := sockets(dir).snapshot.RateLimit; len(longest) > 107 {
+		cleanup()
+		return "", nil, fmt.Errorf("%s is too long for the path of a Unix socket: set CONTROL_SOCKET_DIR to a shorter one", dir)
+	}
+	return dir, cleanup, nil
+}
+
+func makeDir(c *config.Config, m mode) (dir string, cleanup func(), err error) {
 	if m == withEnvoy && c.Control.SocketDir == "" {
 		dir, err = os.MkdirTemp("", "inference-gateway-") // 0700
 		return dir, func() { _ = os.RemoveAll(dir) }, err

@@ -64,6 +64,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		return err
 	}
 	defer cleanup()
+	warnOfFewFiles(log, c.Server.MaxConnections)
 	g, err := newGateway(c, layoutOf(c, m, dir), log, level)
 	if err != nil {
 		return err
@@ -113,6 +114,9 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · %s\n", version, where)
 	}
 	group.Go(func() error { g.learnIssuers(ctx); return nil })
+	watcher.Gone = func(path string) {
+		log.Warn("a watched file cannot be read any more: what it held stays in use, but a start that needs it will fail", "path", path)
+	}
 	group.Go(func() error {
 		watcher.Run(ctx, watchPoll, func() { g.reload(ctx, config.WithFiles(watcher.ReadFile)) })
 		return nil
@@ -171,7 +175,7 @@ func portIsFree(variable, host string, port int) error {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s: %s: address already in use", variable, address)
+		return fmt.Errorf("%s: %s: address already in use: choose another, or end what listens there", variable, address)
 	}
 	if err == nil {
 		return l.Close()

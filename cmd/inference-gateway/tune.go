@@ -1,8 +1,10 @@
 package main
 
 import (
+	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 )
 
 // ballast is memory that nobody touches, so that it costs none: it only makes the collector believe in a larger heap.
@@ -24,4 +26,15 @@ func tuneRuntime(m mode) {
 	if cpus := runtime.NumCPU(); m == withEnvoy && runtime.GOMAXPROCS(0) == cpus {
 		runtime.GOMAXPROCS(max(1, cpus/2))
 	}
+}
+
+// warnOfFewFiles tells that the kernel will end what SERVER_MAX_CONNECTIONS allows: each client's connection is a file of
+// Envoy, and so is the connection to its provider. Envoy raises its own limit as far as it may.
+func warnOfFewFiles(log *slog.Logger, connections int) {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Max >= uint64(connections) {
+		return
+	}
+	log.Warn("this process may open fewer files than SERVER_MAX_CONNECTIONS allows connections: raise the limit (ulimit -Hn) or lower the variable",
+		"files", files.Max, "connections", connections)
 }

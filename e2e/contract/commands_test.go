@@ -37,6 +37,8 @@ func TestCommandsAndTheirExitCodes(t *testing.T) {
 		{"serve", harness.Env{"CLIENT_TIMEOUT": "soon"}, 1, "", "CLIENT_TIMEOUT"},
 		{"run", harness.Env{"ENVOY_PATH": "/nowhere/envoy"}, 2, "", "ENVOY_PATH"},
 		{"run", harness.Env{"AUTH_ENABLED": "true", "AUTH_OIDC_ISSUER": "http://127.0.0.1:1"}, 1, "", "AUTH_OIDC_CLIENT_ID"},
+		{"run", harness.Env{"CONTROL_SOCKET_DIR": "/proc/nowhere"}, 2, "", "CONTROL_SOCKET_DIR"},
+		{"serve", harness.Env{"CONTROL_SOCKET_DIR": t.TempDir() + "/" + strings.Repeat("a", 100)}, 2, "", "shorter"},
 		{"nonsense", nil, 2, "", "unknown command"},
 		{"validate twice", nil, 2, "", "unexpected argument"},
 	} {

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
+	"sort"
 	"strings"
 
 	"github.com/joho/godotenv"
@@ -35,9 +38,11 @@ func WithEnvFile(environ map[string]string, options ...Option) (map[string]strin
 	if err != nil {
 		return nil, Problems{{Variable: envFileVariable, Value: shown(name), Expected: "a file that can be read"}}
 	}
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")) // some editors begin every file so
 	out, err := godotenv.UnmarshalBytes(content)
 	if err != nil { // the parser's message quotes the file, keys included
-		return nil, Problems{{Variable: envFileVariable, Value: shown(name), Expected: "a dotenv file: lines of NAME=value, # for comments, quotes closed"}}
+		expected := fmt.Sprintf("a dotenv file: lines of NAME=value, # for comments, quotes closed; see line %d", badLine(content))
+		return nil, Problems{{Variable: envFileVariable, Value: shown(name), Expected: expected}}
 	}
 	maps.DeleteFunc(out, func(_, value string) bool { return value == "" })
 	for variable, value := range environ {
@@ -46,6 +51,16 @@ func WithEnvFile(environ map[string]string, options ...Option) (map[string]strin
 		}
 	}
 	return out, nil
+}
+
+// badLine is the number of the line, from 1, with which a dotenv file is none any more. It halves the file again and
+// again: nothing that follows makes a bad line good, unless a quote spans lines, and then it is near that quote.
+func badLine(content []byte) int {
+	lines := bytes.SplitAfter(content, []byte("\n"))
+	return 1 + sort.Search(len(lines)-1, func(n int) bool {
+		_, err := godotenv.UnmarshalBytes(bytes.Join(lines[:n+1], nil))
+		return err != nil
+	})
 }
 
 // Read loads the configuration of this process: its environment, the dotenv file, and the files that these name. Each

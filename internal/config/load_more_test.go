@@ -129,3 +129,20 @@ func TestRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 9002, cfg.Server.Port)
 }
+
+func TestABadEnvFileNamesTheLine(t *testing.T) {
+	for content, line := range map[string]string{
+		"A=1\nnot a pair\nB=2\n":          "line 2",
+		"A=1\n\n# text\nB='open\nC=3\n":   "line 4",
+		"?":                               "line 1",
+		"A=1\nB=2\nsecret-without-a-name": "line 3",
+		"A='one\ntwo'\nB=2\nC=\"\\\"\"\nD D\nE=5\n": "line 5",
+	} {
+		_, err := WithEnvFile(map[string]string{envFileVariable: "env"}, WithFiles(func(string) ([]byte, error) { return []byte(content), nil }))
+		require.ErrorContains(t, err, line, "%q", content)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+	env, err := WithEnvFile(map[string]string{envFileVariable: "env"}, WithFiles(func(string) ([]byte, error) { return []byte("\xef\xbb\xbfA=1\r\nB=2\r\n"), nil }))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{envFileVariable: "env", "A": "1", "B": "2"}, env)
+}

@@ -12,13 +12,18 @@ import (
 //
 // Its methods are called by one goroutine at a time; onChange of Run may call them too.
 type Watcher struct {
+	// Gone, when set, is called once for a file that was there and for two looks cannot be read any more. What it held
+	// stays in use; the next start would fail.
+	Gone func(path string)
+
 	known map[string][sha256.Size]byte // of each file: the content last reported, or read through the watcher
+	gone  map[string]int               // of each file that cannot be read: for how many looks
 }
 
 // NewWatcher remembers what the files hold now. Make it before they are loaded, so that no change falls between, or
 // load them through it (ReadFile).
 func NewWatcher(paths ...string) *Watcher {
-	w := &Watcher{known: map[string][sha256.Size]byte{}}
+	w := &Watcher{known: map[string][sha256.Size]byte{}, gone: map[string]int{}}
 	for _, path := range paths {
 		w.known[path], _ = hash(path) // a file that is not there yet counts as empty
 	}
@@ -60,8 +65,10 @@ func (w *Watcher) changed(last map[string][sha256.Size]byte) bool {
 	for path, known := range w.known {
 		now, ok := hash(path)
 		if !ok {
+			w.miss(path, known)
 			continue
 		}
+		delete(w.gone, path)
 		changed = changed || now != known
 		settled = settled && now == last[path]
 		last[path], seen[path] = now, now
@@ -71,6 +78,14 @@ func (w *Watcher) changed(last map[string][sha256.Size]byte) bool {
 	}
 	maps.Copy(w.known, seen)
 	return true
+}
+
+// miss counts a look at a file that cannot be read. One that has never been there is not missed.
+func (w *Watcher) miss(path string, known [sha256.Size]byte) {
+	w.gone[path]++
+	if w.gone[path] == 2 && known != sha256.Sum256(nil) && w.Gone != nil {
+		w.Gone(path)
+	}
 }
 
 // Watch is NewWatcher and Run: it blocks until ctx ends.

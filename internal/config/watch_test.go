@@ -25,7 +25,12 @@ func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = time.Second
 		ctx, cancel := context.WithCancel(t.Context())
-		w := NewWatcher(file)
+		w := NewWatcher(file, filepath.Join(dir, "never there"))
+		var gone atomic.Int64
+		w.Gone = func(path string) {
+			assert.Equal(t, file, path)
+			gone.Add(1)
+		}
 		write("env", "A=2") // between NewWatcher and Run
 		var calls atomic.Int64
 		done := make(chan struct{})
@@ -55,7 +60,10 @@ func TestWatch(t *testing.T) {
 		after(1, 3, "seen twice")
 
 		require.NoError(t, os.Remove(file))
+		after(1, 3, "perhaps only replaced")
+		assert.Zero(t, gone.Load())
 		after(3, 3, "gone is no change")
+		assert.EqualValues(t, 1, gone.Load(), "and told once")
 		write("target1", "A=6")
 		require.NoError(t, os.Symlink("target1", file))
 		after(3, 4, "back, as a symlink")
