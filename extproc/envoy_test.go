@@ -86,12 +86,11 @@ type request struct {
 
 // answer is what becomes of it.
 type answer struct {
-	set      map[string]string // headers
-	body     string
-	largest  int // bytes of the largest piece
-	pieces   int
-	trailers bool
-	refusal  *extprocv3.ImmediateResponse
+	set     map[string]string // headers
+	body    string
+	largest int // bytes of the largest piece
+	pieces  int
+	refusal *extprocv3.ImmediateResponse
 }
 
 type stream = grpc.BidiStreamingClient[extprocv3.ProcessingRequest, extprocv3.ProcessingResponse]
@@ -139,8 +138,7 @@ func (e *envoy) send(t testing.TB, r request) answer {
 	return read(t, s)
 }
 
-// read takes the answer to the end of the stream and refuses what Envoy would: another order than headers, body,
-// trailers; an end that is missing or not the last; anything after an immediate response.
+// read takes the answer to the end of the stream and refuses what Envoy would: another order than headers, body; an end that is missing or not the last; anything after an immediate response.
 func read(t testing.TB, s stream) answer {
 	t.Helper()
 	a := answer{set: map[string]string{}}
@@ -167,16 +165,13 @@ func read(t testing.TB, s stream) answer {
 				a.set[h.GetHeader().GetKey()] = string(h.GetHeader().GetRawValue())
 			}
 		case *extprocv3.ProcessingResponse_RequestBody:
-			require.True(t, began && !a.trailers, "body out of order")
+			require.True(t, began, "body out of order")
 			piece := r.RequestBody.GetResponse().GetBodyMutation().GetStreamedResponse()
 			require.NotNil(t, piece, "only a streamed response is allowed in FULL_DUPLEX_STREAMED")
 			body.Write(piece.GetBody())
 			a.pieces++
 			a.largest = max(a.largest, len(piece.GetBody()))
 			ended = piece.GetEndOfStream()
-		case *extprocv3.ProcessingResponse_RequestTrailers:
-			require.True(t, began)
-			a.trailers, ended = true, true
 		default:
 			t.Fatalf("unexpected %T", r)
 		}

@@ -12,9 +12,8 @@ import (
 // whole body in its buffers.
 const chunk = 1 << 20
 
-// forward sends a request on: its headers with the mutations, then its body, then the reply to trailers if it has
-// any. This is the FULL_DUPLEX_STREAMED protocol of ext_proc.proto (StreamedBodyResponse).
-func forward(set []*corev3.HeaderValueOption, body []byte, trailers bool) replies {
+// forward sends a request on: its headers with the mutations, then its body. This is the FULL_DUPLEX_STREAMED protocol of ext_proc.proto (StreamedBodyResponse).
+func forward(set []*corev3.HeaderValueOption, body []byte) replies {
 	out := replies{{Response: &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{
 		Response: &extprocv3.CommonResponse{
 			ClearRouteCache: true,
@@ -25,15 +24,10 @@ func forward(set []*corev3.HeaderValueOption, body []byte, trailers bool) replie
 		piece := body[:min(len(body), chunk)]
 		body = body[len(piece):]
 		last := len(body) == 0
-		out = append(out, streamedBody(piece, last && !trailers))
+		out = append(out, streamedBody(piece, last))
 		if last {
 			break
 		}
-	}
-	if trailers {
-		out = append(out, &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
-			RequestTrailers: &extprocv3.TrailersResponse{},
-		}})
 	}
 	return out
 }
