@@ -105,3 +105,37 @@ func TestAFilterThatCannotStartLetsNothingPass(t *testing.T) {
 		}
 	}
 }
+
+var crashing = harness.Shared(harness.CrashingModule)
+
+// What becomes of requests when the virtual machine of a worker has died is the plugin's failStrategy.
+func TestFailStrategies(t *testing.T) {
+	t.Parallel()
+	w := sidecar(t)
+	w.MayPrint("panic", "goroutine 1 [") // of the filter, which Envoy logs
+	for _, c := range []struct {
+		failure         string
+		allowed, denied int // in the end, of requests to a worker whose machine has died
+	}{
+		{"FAIL_CLOSED", 503, 503},
+		{"FAIL_RELOAD", 200, 402}, // there is a new one
+		{"FAIL_OPEN", 200, 200},   // no policy holds
+	} {
+		l := w.with(t, plugin{policy: fmt.Sprintf(changing, 402), failure: c.failure, module: crashing(t), vm: c.failure})
+		status := func(model string, headers ...string) int {
+			r, _ := l.ask(t, "/v1/chat/completions", chat(model), append(headers, host("vllm.models"), "Connection: close")...)
+			return r.Status
+		}
+		require.Equal(t, 402, status("dear"), c.failure)
+		for range 20 { // so that it dies in every worker
+			assert.Contains(t, []int{503, c.allowed}, status("cheap", "X-Crash: panic"), c.failure)
+		}
+		settled := 0
+		harness.Eventually(t, patience, c.failure, func() bool {
+			if settled++; status("dear") != c.denied || status("cheap") != c.allowed {
+				settled = 0
+			}
+			return settled > 10
+		})
+	}
+}

@@ -164,6 +164,7 @@ type plugin struct {
 	asStruct      bool   // sent as google.protobuf.Struct, not as the StringValue that istiod sends
 	failure       string // failStrategy in Envoy's words: FAIL_CLOSED unless given
 	module        string // another file
+	vm            string // a virtual machine of its own, by this name
 
 	HoldHeaders bool // allow_on_headers_stop_iteration
 	BufferLimit int  // of the listener
@@ -279,7 +280,7 @@ func (l *listener) configure(t harness.T, p plugin) {
 	}
 	l.world.file(t, l.name+".ecds.yaml", l.world.render(t, "plugin.yaml", map[string]any{
 		"Version": l.Version, "Name": l.name, "FailurePolicy": p.failure, "HoldHeaders": p.HoldHeaders,
-		"Configuration": string(configuration), "Module": p.module,
+		"Configuration": string(configuration), "Module": p.module, "VM": p.vm,
 	}))
 }
 

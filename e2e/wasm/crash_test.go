@@ -2,11 +2,8 @@ package wasm
 
 import (
 	"bufio"
-	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,30 +17,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
 )
 
-// crashing is the filter with testdata/crash.go.txt laid over it. Nothing of that is in the filter that is shipped.
-var crashing = harness.Shared(func(t harness.T) string {
-	dir, err := os.MkdirTemp("", "igw")
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(harness.Root(), "wasm", "zz_crash.go"): filepath.Join(harness.Root(), "e2e", "wasm", "testdata", "crash.go.txt"),
-	}})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600)
-	}
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	file := filepath.Join(dir, "crash.wasm")
-	cmd := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", file, "./wasm")
-	cmd.Dir, cmd.Env = harness.Root(), append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return file
-})
+var crashing = harness.Shared(harness.CrashingModule)
 
 // With on_error closed, a VM that dies takes the request with it that killed it, and the next one finds a new VM within a
 // second. The policy holds before, after and in between. Envoy breaks off what is under way on that one worker.
