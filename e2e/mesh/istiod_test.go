@@ -69,10 +69,11 @@ func startPlane(t *testing.T, more string, files ...string) *plane {
 	t.Helper()
 	discovery := istio(t, "pilot-discovery")
 	providerCA := harness.NewCA(t)
+	free := freePorts(t, 4)
 	p := &plane{
-		dir: harness.TempDir(t), ca: harness.NewCA(t), xds: harness.FreePort(t),
+		dir: harness.TempDir(t), ca: harness.NewCA(t), xds: free[0],
 		external: harness.NewCertificateProvider(t, providerCA.Certificate(t, "api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com"), answer),
-		ports:    map[int]string{80: harness.FreePort(t), 443: harness.FreePort(t), 8080: harness.FreePort(t)},
+		ports:    map[int]string{80: free[1], 443: free[2], 8080: free[3]},
 	}
 	p.sds = serveSecrets(t, p.dir, p.ca, providerCA)
 	texts := strings.Split(more, "\n---\n")
@@ -96,13 +97,27 @@ func startPlane(t *testing.T, more string, files ...string) *plane {
 		"PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION": "false", "PILOT_ENABLE_IP_AUTOALLOCATE": "false", "INJECT_ENABLED": "false", "VALIDATION_ENABLED": "false",
 		"ROOT_CA_DIR": p.dir, "POD_NAMESPACE": "istio-system", "TMPDIR": p.dir,
 	}, discovery, "discovery", "--registries=Kubernetes", "--kubeconfig", at("kubeconfig"), "--meshConfig", at("mesh.yaml"),
-		"--networksConfig", at("networks.yaml"), "--httpAddr", "127.0.0.1:"+harness.FreePort(t), "--httpsAddr", "", "--grpcAddr", "127.0.0.1:"+p.xds,
-		"--secureGRPCAddr", "", "--log_output_level", "all:warn", "--monitoringAddr", "127.0.0.1:"+harness.FreePort(t), "--ctrlz_port", "0")
+		"--networksConfig", at("networks.yaml"), "--httpAddr", "127.0.0.1:0", "--httpsAddr", "", "--grpcAddr", "127.0.0.1:"+p.xds,
+		"--secureGRPCAddr", "", "--log_output_level", "all:warn", "--monitoringAddr", "127.0.0.1:0", "--ctrlz_port", "0")
 	harness.Eventually(t, 2*patience, "istiod serves", func() bool {
 		c, err := net.DialTimeout("tcp", "127.0.0.1:"+p.xds, time.Second)
 		return err == nil && c.Close() == nil
 	})
 	return p
+}
+
+// freePorts are different ones, on which nobody listens a moment later.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var ports []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		ports = append(ports, port)
+	}
+	return ports
 }
 
 func (p *plane) write(t *testing.T, name, text string) {
