@@ -65,7 +65,7 @@ func (x *exchange) OnHttpRequestBody(size int, end bool) types.Action {
 		return types.ActionPause
 	case end:
 		return x.guarded(x.whole)
-	case x.tooLong():
+	case x.tooLong() && !x.routes(): // routing needs the whole of it; its routes let only short ones come here
 		return x.guarded(x.judgeCutOff)
 	}
 	return types.ActionPause

@@ -225,6 +225,17 @@ func TestAPolicyIsHeldInTheFilter(t *testing.T) {
 	}
 }
 
+// A body that the policy does not read, by its own limit, is still one that routing reads.
+func TestABodyOverThePolicysLimitIsRouted(t *testing.T) {
+	e := start(t, configuration(t, nil, nil, `{"max_body":20,"over_limit":"pass","rules":[{"name":"dear","match":{"model":["openai/dear"]},"act":"deny"}]}`))
+	for _, piece := range []int{0, 5, 21} {
+		got := e.post("/v1/chat/completions", []byte(`{"model":"openai/dear"}`), piece)
+		require.Nil(t, got.response)
+		assert.Equal(t, "openai", got.headers[catalog.ProviderHeader])
+		assert.Equal(t, `{"model":"dear"}`, got.body)
+	}
+}
+
 func TestBadConfigurationsAreRefused(t *testing.T) {
 	for name, raw := range map[string]string{
 		"nothing":          ``,

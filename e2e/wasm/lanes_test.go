@@ -83,9 +83,7 @@ func (w *twin) both(t *testing.T, name, path, body string, change func(*http.Req
 		}
 		client := g.Client(t)
 		if r.Proto == "HTTP/2.0" {
-			client = harness.NewClient(t)
-			client.Transport.(*http.Transport).Protocols = new(http.Protocols)
-			client.Transport.(*http.Transport).Protocols.SetUnencryptedHTTP2(true)
+			client = cleartextHTTP2(t)
 		}
 		resp, err := client.Do(r)
 		require.NoError(t, err, "%s, %s", name, w.names[i])
