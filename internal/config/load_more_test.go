@@ -146,3 +146,25 @@ func TestABadEnvFileNamesTheLine(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{envFileVariable: "env", "A": "1", "B": "2"}, env)
 }
+
+func TestAURLThatCannotBeMeantIsWarnedOf(t *testing.T) {
+	for url, says := range map[string]string{
+		"http://localhost:8080/v1":                        "circle",
+		"https://api.example/v1/chat/completions":         "/chat/completions",
+		"https://api.example/v1/messages/":                "/messages",
+		"https://api.example/v1":                          "",
+		"https://api.example/models-of-ours/v1":           "",
+		"http://localhost:8081/v1":                        "",
+		"https://api.example/v1/completions-of-our-house": "",
+	} {
+		_, warnings, err := Load(map[string]string{"PROVIDERS": "own", "OWN_API_URL": url})
+		require.NoError(t, err)
+		if says == "" {
+			assert.Empty(t, warnings, url)
+			continue
+		}
+		require.Len(t, warnings, 1, url)
+		assert.Contains(t, warnings[0].String(), "OWN_API_URL")
+		assert.Contains(t, warnings[0].String(), says)
+	}
+}

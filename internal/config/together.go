@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // checkTogether finds what is wrong only in the light of another variable or of a file.
@@ -30,6 +31,9 @@ func (l *loader) checkTogether() {
 		if len(l.problems) == 0 && l.isItself(p.URL) {
 			l.warn(p.URLVariable, "is the gateway's own address: requests would run in a circle")
 		}
+		if end := endpointOf(p.URL); end != "" {
+			l.warn(p.URLVariable, "ends in "+end+": the gateway adds that itself, set the URL without it")
+		}
 	}
 }
 
@@ -45,6 +49,16 @@ func (l *loader) isItself(u *url.URL) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback() && overlap(host, l.cfg.Server.Host)
+}
+
+// endpointOf is the endpoint at the end of a URL that was copied whole out of a provider's manual.
+func endpointOf(u *url.URL) string {
+	for _, end := range []string{"/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/models"} {
+		if u != nil && strings.HasSuffix(u.Path, end) {
+			return end
+		}
+	}
+	return ""
 }
 
 // overlap says whether two listening addresses cannot share a port.
