@@ -36,7 +36,7 @@ func document() string {
 <!-- Written by: go test ./internal/config -run TestDocs -update -->
 
 The gateway is configured by environment variables. An empty variable counts as unset, and spaces around a value do not
-matter. Durations are written as ` + "`30s`, `5m` or `500ms`" + `. ` + "`FOO_ENABLE` and `FOO_ENABLED`" + ` are the same variable. Every secret can be
+matter, except around a secret, where they are refused. Durations are written as ` + "`30s`, `5m` or `500ms`" + `. ` + "`FOO_ENABLE` and `FOO_ENABLED`" + ` are the same variable. Every secret can be
 read from a file instead: ` + "`OPENAI_API_KEY_FILE=/run/secrets/openai`" + ` stands for ` + "`OPENAI_API_KEY`" + `. ` + "`inference-gateway validate`" + `
 prints every problem at once, ` + "`inference-gateway config`" + ` what is in effect.
 
