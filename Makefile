@@ -104,7 +104,7 @@ install-ratelimit: $(RATELIMIT) $(REDIS)
 test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared limits with the real rate limit service and a real Redis
 	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestShared ./e2e/limits/
 
-install-istio: $(ISTIO)/pilot-discovery
+install-istio: $(ISTIO)/fetch
 
 test-istio: build $(ENVOY_DEP) install-istio ## hold deploy/istio to a real istiod, whose build takes minutes
 	ISTIO_BIN=$(CURDIR)/$(ISTIO) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestIstio ./e2e/mesh/
@@ -175,8 +175,9 @@ $(GOVULNCHECK):
 $(RATELIMIT):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION)
 
-$(ISTIO)/pilot-discovery:
-	cd e2e/mesh/istio && $(GO) build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(ISTIO)/ istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/istioctl/cmd/istioctl
+$(ISTIO)/fetch: e2e/mesh/istio/fetch/main.go
+	cd e2e/mesh/istio && $(GO) build -trimpath -ldflags "-s -w" -o $(CURDIR)/$(ISTIO)/ ./fetch istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/istioctl/cmd/istioctl
+	@touch $@
 
 $(REDIS): scripts/install_redis.sh
 	scripts/install_redis.sh $@
