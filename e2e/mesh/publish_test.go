@@ -28,6 +28,7 @@ func TestIstioFetchesTheModule(t *testing.T) {
 	require.NoError(t, err)
 	files := map[string][]byte{"/inference-gateway.wasm": module}
 	types := map[string]string{}
+	digest := publish(t, files, types, module)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, ok := files[r.URL.Path]
 		if !ok && r.URL.Path != "/v2/" {
@@ -40,7 +41,6 @@ func TestIstioFetchesTheModule(t *testing.T) {
 	t.Cleanup(server.Close)
 	registry := strings.TrimPrefix(server.URL, "http://")
 	image := "oci://" + registry + "/platform/inference-gateway-wasm"
-	digest := publish(t, files, types, module)
 
 	sum := fmt.Sprintf("%x", sha256.Sum256(module))
 	other := strings.Repeat("0", 64)
