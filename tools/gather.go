@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 const (
 	maxCalls   = 512
 	maxMembers = 64
+	maxJudged  = 16 << 10 // bytes of arguments that are looked at to see whether they are complete
 )
 
 // gathering adds the deltas of one turn up to a message and its calls.
@@ -54,8 +56,13 @@ func (g *gathering) add(delta jsonedit.Doc) (released [][]byte) {
 		case name == "role":
 		case name == "tool_calls":
 			if v.Kind == jsonedit.Array {
-				for _, raw := range elements(v.Raw()) {
-					released = append(released, g.addCall(raw)...)
+				all := elements(v.Raw())
+				for i, raw := range all {
+					place := strconv.Itoa(i)
+					if len(all) == 1 { // it may be a piece of any call
+						place = ""
+					}
+					released = append(released, g.addCall(raw, place)...)
 				}
 			}
 		case v.Kind != jsonedit.Null:
@@ -120,10 +127,10 @@ func (m *member) raw() []byte {
 	}
 }
 
-// addCall takes the delta of one call.
-func (g *gathering) addCall(raw []byte) (released [][]byte) {
+// addCall takes the delta of one call. The place is what counts for its index where it has none.
+func (g *gathering) addCall(raw []byte, place string) (released [][]byte) {
 	doc, err := jsonedit.Parse(raw)
-	if err != nil {
+	if err != nil || doc.Len() == 0 {
 		return nil
 	}
 	function, ok := object(doc, "function")
@@ -131,7 +138,7 @@ func (g *gathering) addCall(raw []byte) (released [][]byte) {
 	if !ok {
 		function, custom = object(doc, "custom")
 	}
-	c, isNew := g.slotOf(doc, text(function, "name"))
+	c, isNew := g.slotOf(doc, function, place)
 	if len(g.calls) == maxCalls && isNew {
 		return nil
 	}
@@ -154,8 +161,8 @@ func (g *gathering) addCall(raw []byte) (released [][]byte) {
 }
 
 // slotOf finds the call that a delta is of. Some servers leave the index out, or give every call the same.
-func (g *gathering) slotOf(doc jsonedit.Doc, name string) (c *slot, isNew bool) {
-	id, key := text(doc, "id"), ""
+func (g *gathering) slotOf(doc, function jsonedit.Doc, place string) (c *slot, isNew bool) {
+	key := place
 	if v, ok := present(doc, "index"); ok {
 		key = string(v.Raw())
 	}
@@ -163,7 +170,7 @@ func (g *gathering) slotOf(doc jsonedit.Doc, name string) (c *slot, isNew bool) 
 	if key == "" && len(g.calls) > 0 {
 		c = g.calls[len(g.calls)-1]
 	}
-	if c != nil && (id == "" || c.id == "" || id == c.id || name == "") {
+	if c != nil && !c.endsBefore(text(doc, "id"), function) {
 		return c, false
 	}
 	if g.byIndex == nil {
@@ -174,6 +181,21 @@ func (g *gathering) slotOf(doc jsonedit.Doc, name string) (c *slot, isNew bool) 
 		g.byIndex[key] = c
 	}
 	return c, true
+}
+
+// endsBefore says that a delta at the same index is of another call all the same: it has a name and another id, or begins
+// arguments where the call has all of its own (Gemini's streams of parallel calls were like that, without ids).
+func (c *slot) endsBefore(id string, function jsonedit.Doc) bool {
+	switch {
+	case text(function, "name") == "":
+		return false
+	case id != "" && c.id != "" && id != c.id:
+		return true
+	}
+	v, _ := present(function, "arguments")
+	piece, isText := v.Text()
+	return (v.Kind == jsonedit.Object || isText && strings.HasPrefix(strings.TrimSpace(piece), "{")) &&
+		c.arguments.Len() <= maxJudged && json.Valid([]byte(c.arguments.String()))
 }
 
 // take adds a delta's members to the call.

@@ -138,11 +138,21 @@ func (s *Session) next(t *turn, results []Result) []byte {
 	}
 	messages, _ := array(s.request, "messages")
 	edits := append(slices.Clone(s.always), jsonedit.Edit{Name: "messages", Raw: extend(messages, s.history...)})
-	switch _, chosen := present(s.request, "tool_choice"); {
+	switch choice, chosen := present(s.request, "tool_choice"); {
 	case s.followUps >= s.options.MaxIterations:
 		edits = append(edits, jsonedit.Edit{Name: "tool_choice", Raw: quote(chat.ChoiceNone)})
 	case chosen: // what was required has been called; absent means auto
-		edits = append(edits, jsonedit.Edit{Name: "tool_choice", Raw: quote(chat.ChoiceAuto)})
+		edits = append(edits, jsonedit.Edit{Name: "tool_choice", Raw: freely(choice)})
 	}
 	return s.request.Apply(nil, edits...)
+}
+
+// freely is the choice that leaves a model free to answer. What it may choose from stays as the client said.
+func freely(choice jsonedit.Value) []byte {
+	if doc, err := jsonedit.Parse(choice.Raw()); err == nil && text(doc, "type") == "allowed_tools" {
+		if allowed, ok := object(doc, "allowed_tools"); ok {
+			return doc.Replace(nil, "allowed_tools", allowed.Insert(nil, "mode", quote(chat.ChoiceAuto)))
+		}
+	}
+	return quote(chat.ChoiceAuto)
 }

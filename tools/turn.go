@@ -125,31 +125,3 @@ func (t *turn) asHistory() []byte {
 	}
 	return doc.Apply(nil, append(edits, jsonedit.Edit{Name: "tool_calls", Raw: arrayOf(calls...)})...)
 }
-
-// settle makes the calls of a turn ones that can be answered: each with an id of its own, and with arguments. It is for
-// turns that the gateway executes; what the client gets stays as it is.
-func (t *turn) settle(followUps int) {
-	seen := map[string]bool{}
-	for i := range t.calls {
-		c := &t.calls[i]
-		doc, err := jsonedit.Parse(c.raw)
-		if err != nil {
-			continue
-		}
-		var edits []jsonedit.Edit
-		if c.ID == "" || seen[c.ID] {
-			c.ID = "call_gateway_" + strconv.Itoa(followUps) + "_" + strconv.Itoa(i)
-			edits = append(edits, jsonedit.Edit{Name: "id", Raw: quote(c.ID)})
-		}
-		seen[c.ID] = true
-		if _, ok := present(doc, "type"); !ok {
-			edits = append(edits, jsonedit.Edit{Name: "type", Raw: quote("function")})
-		}
-		if f, ok := object(doc, "function"); ok && c.Arguments == "" {
-			edits = append(edits, jsonedit.Edit{Name: "function", Raw: f.Insert(nil, "arguments", quote("{}"))})
-		}
-		if len(edits) > 0 {
-			c.raw = doc.Apply(nil, edits...)
-		}
-	}
-}
