@@ -61,10 +61,14 @@ func TestAModelsMistakesAreSentBackSoThatProvidersTakeThem(t *testing.T) {
 		{"null as text", `{"id":"a","type":"function","function":{"name":"mcp_calc_add","arguments":"null"}}`, "mcp_calc_add {}: got {}"},
 		{"no arguments", `{"id":"a","type":"function","function":{"name":"mcp_calc_add"}}`, "mcp_calc_add {}: got {}"},
 		{"arguments that are not quoted", `{"id":"a","type":"function","function":{"name":"mcp_calc_add","arguments":{"a":1}}}`, `mcp_calc_add {"a":1}: got {"a":1}`},
-		{"a name of another alphabet", `{"id":"a","type":"function","function":{"name":"functions.mcp_calc_add","arguments":"{}"}}`,
-			`functions_mcp_calc_add_* {}: there is no tool named "functions.mcp_calc_add"`},
-		{"a name that is too long", `{"id":"a","type":"function","function":{"name":"` + strings.Repeat("ü", 5000) + `","arguments":"{}"}}`,
-			strings.Repeat("_", 1) + `* {}: there is no tool named "\u00fc*`},
+		{
+			"a name of another alphabet", `{"id":"a","type":"function","function":{"name":"functions.mcp_calc_add","arguments":"{}"}}`,
+			`functions_mcp_calc_add_* {}: there is no tool named "functions.mcp_calc_add"`,
+		},
+		{
+			"a name that is too long", `{"id":"a","type":"function","function":{"name":"` + strings.Repeat("ü", 5000) + `","arguments":"{}"}}`,
+			strings.Repeat("_", 1) + `* {}: there is no tool named "\u00fc*`,
+		},
 		{"no name", `{"id":"a","type":"function","function":{"arguments":"{}"}}`, `_* {}: there is no tool named ""`},
 		{"no function", `{"id":"a"}`, `_* {}: there is no tool named ""`},
 	} {

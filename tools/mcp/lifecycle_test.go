@@ -181,8 +181,7 @@ func TestLegacySSE(t *testing.T) {
 		mu.Unlock()
 		handler.ServeHTTP(w, r)
 	}))
-	defer sse.Close()
-	defer sse.CloseClientConnections()
+	t.Cleanup(sse.Close) // after the manager, which would connect again
 	opts := quick(Server{Name: "old", URL: sse.URL + "/sse", Headers: http.Header{"X-Api-Key": {"key"}}})
 	m := start(t, opts)
 	assert.Equal(t, []string{"mcp_old_echo", "mcp_old_hang"}, names(m.Catalogue()))
