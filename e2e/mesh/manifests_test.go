@@ -41,6 +41,25 @@ func TestPoliciesOfTheManifests(t *testing.T) {
 	}
 }
 
+// A misspelt field of a WasmPlugin is noticed without Istio's programs, too.
+func TestWasmPluginsHaveTheFieldsThatIstioHas(t *testing.T) {
+	t.Parallel()
+	known := []string{ // of istio.extensions.v1alpha1.WasmPlugin
+		"selector", "targetRefs", "url", "sha256", "imagePullPolicy", "imagePullSecret", "pluginConfig", "pluginName", "phase",
+		"failStrategy", "vmConfig", "match", "priority", "type",
+	}
+	for _, dir := range []string{"sidecar", "egress-gateway"} {
+		var plugin struct {
+			Spec map[string]any
+		}
+		require.NoError(t, yaml.Unmarshal(manifest(t, dir+"/policy.yaml"), &plugin))
+		for name := range plugin.Spec {
+			assert.Contains(t, known, name, dir)
+		}
+		assert.Contains(t, []any{"FAIL_CLOSE", "FAIL_RELOAD"}, plugin.Spec["failStrategy"], "closed: %s", dir)
+	}
+}
+
 // The EnvoyFilter that may hold headers back holds what the plugin reads.
 func TestThePolicyOfTheEnvoyFilter(t *testing.T) {
 	t.Parallel()
