@@ -73,6 +73,32 @@ func TestToolChoiceNoneHasNoTools(t *testing.T) {
 	assert.Equal(t, say("mirror", "hello", `"tool_choice":"none",`), whole(t, r).text)
 }
 
+// Tools are for chat: the other endpoints are as they are without any, streamed or not.
+func TestOtherEndpointsHaveNoTools(t *testing.T) {
+	t.Parallel()
+	w := theWorld(t)
+	other := newProvider(t)
+	g := harness.Start(t, w.env().With("LLAMACPP_API_URL", other.URL))
+	awaitTools(t, g)
+	for _, endpoint := range []string{"/v1/messages", "/v1/responses", "/v1/completions", "/v1/embeddings"} {
+		for _, more := range []string{"", `"stream":true,`} {
+			model, p := "one/assistant", w.one
+			if endpoint == "/v1/messages" {
+				model, p = "llamacpp/assistant", other
+			}
+			text := "nothing is added for " + endpoint + more
+			r := g.Do(t, http.MethodPost, endpoint, say(model, text, more))
+			var got []string
+			for _, request := range p.Requests() {
+				if request.URI == endpoint && strings.Contains(string(request.Body), "nothing is added for "+endpoint) {
+					got = append(got, string(request.Body))
+				}
+			}
+			assert.Contains(t, got, say("assistant", text, more), "%s answers %d", endpoint, r.Status)
+		}
+	}
+}
+
 func TestCredentialsDoNotReachToolServers(t *testing.T) {
 	t.Parallel()
 	w := theWorld(t)
