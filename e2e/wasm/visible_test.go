@@ -100,11 +100,12 @@ func TestWhatAPolicyDoesIsVisible(t *testing.T) {
 					Msg, Policy string
 					ID          string `json:"request_id"`
 				}
-				if logged, asked := want[entry.ID]; json.Unmarshal([]byte(text), &entry) == nil && entry.Msg == "access" {
-					if logged, asked = want[entry.ID]; asked {
-						assert.Equal(t, logged, entry.Policy)
-						delete(want, entry.ID)
-					}
+				if json.Unmarshal([]byte(text), &entry) != nil || entry.Msg != "access" {
+					continue
+				}
+				if logged, asked := want[entry.ID]; asked {
+					assert.Equal(t, logged, entry.Policy)
+					delete(want, entry.ID)
 				}
 			}
 			assert.Empty(t, want, "requests that the access log does not have")
