@@ -16,11 +16,12 @@ func (st *stream) send(dst, chunk []byte) []byte {
 	if err != nil { // cannot be: it was made here
 		return dst
 	}
-	return st.sendDoc(dst, doc)
+	dst, _ = st.sendDoc(dst, doc)
+	return dst
 }
 
-// sendDoc is send of a chunk that has been read.
-func (st *stream) sendDoc(dst []byte, doc jsonedit.Doc) []byte {
+// sendDoc is send of a chunk that has been read, and says whether nothing had to be changed.
+func (st *stream) sendDoc(dst []byte, doc jsonedit.Doc) (_ []byte, asItCame bool) {
 	chunk := doc.Body()
 	var edits []jsonedit.Edit
 	for _, e := range st.identity {
@@ -39,7 +40,7 @@ func (st *stream) sendDoc(dst []byte, doc jsonedit.Doc) []byte {
 	if len(edits) > 0 {
 		chunk = doc.Apply(nil, edits...)
 	}
-	return sse.AppendData(dst, chunk)
+	return sse.AppendData(dst, chunk), len(edits) == 0
 }
 
 // pattern is a chunk like the given one with another delta and finish_reason; without one, of the bare minimum.

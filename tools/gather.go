@@ -89,18 +89,26 @@ func (m *member) add(v jsonedit.Value) {
 	if m.kind != 0 && m.kind != v.Kind && (m.kind == jsonedit.Array || v.Kind == jsonedit.Array) {
 		m.toParts()
 	}
-	switch text, _ := v.Text(); {
-	case m.kind == jsonedit.Array && v.Kind == jsonedit.String:
-		m.items = append(m.items, textPart(text))
-	case v.Kind == jsonedit.String:
-		m.kind = v.Kind
-		m.text.WriteString(text)
-	case v.Kind == jsonedit.Array:
+	switch v.Kind {
+	case jsonedit.String:
+		text, _ := v.Text()
+		m.addText(text)
+	case jsonedit.Array:
 		m.kind = v.Kind
 		m.items = append(m.items, elements(v.Raw())...)
 	default:
 		m.kind, m.value = v.Kind, v.Raw()
 	}
+}
+
+// addText adds a piece of text, to a list as a part of its own.
+func (m *member) addText(text string) {
+	if m.kind == jsonedit.Array {
+		m.items = append(m.items, textPart(text))
+		return
+	}
+	m.kind = jsonedit.String
+	m.text.WriteString(text)
 }
 
 // toParts turns a text into a list: some models begin with thoughts in parts and go on in words, or the other way.

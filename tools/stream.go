@@ -29,6 +29,7 @@ type stream struct {
 	known    bool            // identity is set
 	early    [][]byte        // chunks without choices that came before it
 	roleSent bool
+	passed   shape // of the last chunk that went on as it came
 
 	finishChunk []byte // the provider's last, as a pattern for the one that the client gets
 	usageChunk  []byte
@@ -96,6 +97,10 @@ func (st *stream) event(dst []byte, e sse.Event) ([]byte, error) {
 		st.done = true
 		return dst, nil
 	}
+	if said, ok := st.passed.text(data); ok && st.spoke {
+		st.turn.member("content").addText(said)
+		return sse.AppendData(dst, data), nil
+	}
 	data = bytes.Clone(data) // the event's bytes do not stay
 	chunk, err := jsonedit.Parse(data)
 	if err != nil {
@@ -125,7 +130,7 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 		case !st.known: // Azure sends one before the id is known
 			st.early = append(st.early, chunk.Body())
 		default:
-			dst = st.sendDoc(dst, chunk)
+			dst, _ = st.sendDoc(dst, chunk)
 		}
 		return dst
 	}
@@ -145,7 +150,10 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 			choices = arrayOf(choice.Apply(nil, edits...))
 			chunk, _ = jsonedit.Parse(chunk.Replace(nil, "choices", choices))
 		}
-		dst = st.sendDoc(dst, chunk)
+		var asItCame bool
+		if dst, asItCame = st.sendDoc(dst, chunk); asItCame && !changed {
+			st.passed = shapeOf(chunk.Body(), delta)
+		}
 	}
 	for _, d := range released {
 		dst = st.send(dst, st.pattern(chunk.Body(), callsDelta(d), null))
