@@ -51,6 +51,7 @@ func TestBadLimits(t *testing.T) {
 		"limits:\n- {name: a, per: nobody}\n- 5\n\n\n\n\n\n\n\n- x\n")
 	require.Error(t, err)
 	assert.Equal(t, `LIMITS_FILE=/limits.yaml: expected caller, address, everyone or claim:<name> at line 2, limits[1].per
+LIMITS_FILE=/limits.yaml: expected requests or tokens at line 2, limits[1]
 LIMITS_FILE=/limits.yaml: expected fields with values (name: value) at line 3, limits[2]
 LIMITS_FILE=/limits.yaml: expected fields with values (name: value) at line 11, limits[3]
 RATELIMIT_DOMAIN="A b": expected up to 63 lower-case letters, digits, - and _

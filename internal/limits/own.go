@@ -23,14 +23,14 @@ type place struct {
 
 // ReadOwn reads a caller's own limits.
 func ReadOwn(r *yamlfile.Reader, n yamlfile.Node) *Own {
-	o := &Own{}
+	o, before := &Own{}, r.Count()
 	ok := r.Object(n, yamlfile.Fields{
 		"requests": func(n yamlfile.Node) { o.Requests = quotas(r, n, nil) },
 		"tokens": func(n yamlfile.Node) {
 			o.Tokens = quotas(r, n, func(n yamlfile.Node, most int64) { o.places = append(o.places, place{most, n.Line(), n.Path()}) })
 		},
 	})
-	if ok && len(o.Requests)+len(o.Tokens) == 0 && !r.Failed() {
+	if ok && len(o.Requests)+len(o.Tokens) == 0 && r.Count() == before {
 		r.Problem(n, "requests or tokens")
 	}
 	return o

@@ -70,8 +70,10 @@ type tokenQuota struct {
 
 func (p *parser) rule(n yamlfile.Node) {
 	var rule Rule
+	var name, per, quota bool // what is there and wrong is not missing
 	ok := p.Object(n, yamlfile.Fields{
 		"name": func(n yamlfile.Node) {
+			name = true
 			rule.Name = p.Text(n, "a name of 1 to 64 letters, digits, - and _", validName)
 			if p.names[rule.Name] && rule.Name != "" {
 				p.Problem(n, "a name that no other limit has")
@@ -79,9 +81,10 @@ func (p *parser) rule(n yamlfile.Node) {
 			p.names[rule.Name] = true
 		},
 		"per": func(n yamlfile.Node) {
+			per = true
 			s := p.Text(n, "caller, address, everyone or claim:<name>", validPer)
-			per, claim, _ := strings.Cut(s, ":")
-			rule.Per, rule.Claim = Per(per), claim
+			kind, claim, _ := strings.Cut(s, ":")
+			rule.Per, rule.Claim = Per(kind), claim
 		},
 		"callers": func(n yamlfile.Node) { rule.Callers = p.Texts(n, callerForm, validCaller) },
 		"groups":  func(n yamlfile.Node) { rule.Groups = p.groups(n) },
@@ -100,22 +103,26 @@ func (p *parser) rule(n yamlfile.Node) {
 				"groups":  func(n yamlfile.Node) { rule.Except.Groups = p.groups(n) },
 			})
 		},
-		"requests": func(n yamlfile.Node) { rule.Requests = quotas(p.Reader, n, nil) },
+		"requests": func(n yamlfile.Node) {
+			quota = true
+			rule.Requests = quotas(p.Reader, n, nil)
+		},
 		"tokens": func(n yamlfile.Node) {
+			quota = true
 			rule.Tokens = quotas(p.Reader, n, func(n yamlfile.Node, most int64) { p.tokens = append(p.tokens, tokenQuota{n, most}) })
 		},
 	})
 	p.set.Rules = append(p.set.Rules, rule)
-	if !ok || p.Failed() {
+	if !ok {
 		return
 	}
-	if rule.Name == "" {
+	if !name {
 		p.Missing(n, "name", "a name")
 	}
-	if rule.Per == "" {
+	if !per {
 		p.Missing(n, "per", "caller, address, everyone or claim:<name>")
 	}
-	if len(rule.Requests)+len(rule.Tokens) == 0 {
+	if !quota {
 		p.Problem(n, "requests or tokens")
 	}
 }
@@ -131,7 +138,7 @@ func (p *parser) groups(n yamlfile.Node) []string {
 
 // quotas reads {minute: 60, day: 5000}. Each is noted with its place.
 func quotas(r *yamlfile.Reader, n yamlfile.Node, note func(yamlfile.Node, int64)) []Quota {
-	found := map[Period]int64{}
+	found, before := map[Period]int64{}, r.Count()
 	known := yamlfile.Fields{}
 	for _, period := range Periods() {
 		known[string(period)] = func(n yamlfile.Node) {
@@ -141,7 +148,7 @@ func quotas(r *yamlfile.Reader, n yamlfile.Node, note func(yamlfile.Node, int64)
 			}
 		}
 	}
-	if r.Object(n, known) && len(found) == 0 && !r.Failed() {
+	if r.Object(n, known) && len(found) == 0 && r.Count() == before {
 		r.Problem(n, "at least one of "+strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 	}
 	var out []Quota
@@ -155,11 +162,8 @@ func quotas(r *yamlfile.Reader, n yamlfile.Node, note func(yamlfile.Node, int64)
 
 // checkReserve refuses a quota that no request without max_tokens could ever pass.
 func (p *parser) checkReserve() {
-	if p.Failed() {
-		return
-	}
 	for _, q := range p.tokens {
-		if q.most <= p.set.Reserve {
+		if q.most > 0 && q.most <= p.set.Reserve { // 0: it is no number, which is told already
 			p.Problem(q.at, p.set.tooFew())
 		}
 	}

@@ -68,6 +68,9 @@ limits:
     per: claim
     tokens: [1]
   - just text
+  - per: caller
+    requests: {}
+  - {name: bare, tokens: {day: 1}}
 `))
 	var all yamlfile.Problems
 	require.True(t, errors.As(err, &all))
@@ -93,10 +96,13 @@ limits:
 		"line 17: limits[3].per: expected",
 		"line 18: limits[3].tokens: expected fields with values",
 		"line 19: limits[4]: expected fields with values",
+		"line 20: limits[5].name: expected a name",
+		"line 21: limits[5].requests: expected at least one of day, hour, minute, month",
+		"line 22: limits[6].per: expected caller, address",
 	} {
 		assert.Contains(t, text, want)
 	}
-	assert.Len(t, got, 16, text)
+	assert.Len(t, got, 19, text)
 }
 
 func TestWhatARuleMustHave(t *testing.T) {

@@ -52,9 +52,6 @@ func Read(content []byte, root func(r *Reader, n Node), secrets ...string) error
 	return nil
 }
 
-// Failed says whether there has been a problem.
-func (r *Reader) Failed() bool { return len(r.problems) > 0 }
-
 // Count is how many problems there have been.
 func (r *Reader) Count() int { return len(r.problems) }
 
