@@ -33,7 +33,8 @@ const (
 )
 
 // model is a provider that uses as many tokens as its model's name says: use-500. It also knows use-500-silent, which
-// does not say how many, use-500-wait, which answers when the test lets it, and fail.
+// does not say how many, use-500-wait, which answers when the test lets it, use-500-endless, a stream that only its
+// client ends, and fail. It answers each endpoint in that endpoint's own words.
 type model struct {
 	*harness.Provider
 	used    atomic.Int64 // by all answers so far
@@ -80,6 +81,21 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Ratelimit-Remaining-Tokens", "999999")
 	w.Header().Set("X-Ratelimit-Limit-Requests", "888888")
 	usage := fmt.Sprintf(`{"prompt_tokens":1,"completion_tokens":%d,"total_tokens":%d}`, tokens-1, tokens)
+	if strings.HasSuffix(q.Model, "-endless") {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return
+	}
+	if answer := otherAnswer(r.URL.Path, q.Stream, tokens); answer != "" {
+		w.Header().Set("Content-Type", "application/json")
+		if q.Stream {
+			w.Header().Set("Content-Type", "text/event-stream")
+		}
+		_, _ = io.WriteString(w, answer)
+		return
+	}
 	if q.Stream {
 		m.stream(w, q.StreamOptions.IncludeUsage, usage)
 		return
