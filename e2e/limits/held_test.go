@@ -70,7 +70,7 @@ func TestAStreamThatItsClientCutsIsCharged(t *testing.T) {
 
 // Envoy's buckets are full at first and refill evenly. In any time, no more pass than what a bucket holds and what is
 // refilled in that time; and after a burst nobody waits for the whole period.
-func TestRequestsAloneAreRefilledEvenly(t *testing.T) {
+func TestNoMorePassesThanTheBucketAndItsRefill(t *testing.T) {
 	const most = 600 // a minute: ten a second
 	g := start(t, newModel(t), limitsFile(t, perAddress(fmt.Sprintf("requests: {minute: %d}", most))))
 	c := g.stranger(t)
