@@ -63,6 +63,7 @@ func spawn(t *testing.T, env []string, name string, args ...string) *process {
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
 	out, err := p.StdoutPipe()
 	require.NoError(t, err)
+	p.Stderr = t.Output()
 	require.NoError(t, p.Start())
 	go func() {
 		defer close(p.lines)
@@ -112,18 +113,39 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-func everything(t *testing.T, port string) *process {
+// everything starts the npm server at a port that is free, or was a moment ago: another program may be faster.
+func everything(t *testing.T) (p *process, port string) {
+	t.Helper()
+	for range 3 {
+		port = freePort(t)
+		if p = everythingAt(t, port); p != nil {
+			return p, port
+		}
+	}
+	t.Fatal("the server does not start: what it says is above")
+	return nil, ""
+}
+
+// everythingAt gives nil when the server ends instead of listening.
+func everythingAt(t *testing.T, port string) *process {
 	t.Helper()
 	p := spawn(t, []string{"PORT=" + port}, "node",
 		filepath.Join(realServers(t), "everything/node_modules/@modelcontextprotocol/server-everything/dist/index.js"), "streamableHttp")
-	eventually(t, "the server listens", func() bool {
-		c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
-		if err == nil {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if c, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second); err == nil {
 			c.Close()
+			return p
 		}
-		return err == nil
-	})
-	return p
+		select {
+		case _, running := <-p.lines:
+			if !running {
+				return nil
+			}
+		default:
+		}
+	}
+	t.Log("the server does not listen")
+	return nil
 }
 
 func python(t *testing.T, args ...string) (p *process, address string) {
@@ -140,8 +162,7 @@ func python(t *testing.T, args ...string) (p *process, address string) {
 
 func TestRealEverything(t *testing.T) {
 	realServers(t)
-	port := freePort(t)
-	server := everything(t, port)
+	server, port := everything(t)
 	opts := quick(Server{Name: "every", URL: "http://127.0.0.1:" + port + "/mcp"})
 	opts.ClientTimeout, opts.CallTimeout, opts.Exclude = 10*time.Second, 10*time.Second, []string{"get-env"}
 	m := start(t, opts)
@@ -168,7 +189,7 @@ func TestRealEverything(t *testing.T) {
 
 	before := m.Catalogue() // the server starts anew and knows no session
 	server.kill()
-	everything(t, port)
+	require.NotNil(t, everythingAt(t, port))
 	assert.Equal(t, "Echo: again", before.Call(t.Context(), "mcp_every_echo", []byte(`{"message":"again"}`)).Text)
 }
 
