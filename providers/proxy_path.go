@@ -85,14 +85,12 @@ func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierro
 	return nil, apierror.New(apierror.PermissionDenied, "you may not use this path: the length of your answers is limited, and cannot be limited here")
 }
 
-// oneModel refuses a JSON body with models to fall back on.
+// oneModel refuses a JSON body with models to fall back on. What is no object has been read as what it is.
 func oneModel(body []byte) *apierror.Error {
-	doc, err := jsonedit.Parse(body)
-	if err != nil { // no object: it has been read as what it is
-		return nil
-	}
-	if member := routing.MoreModelsIn(doc); member != "" {
-		return moreModels(member)
+	if doc, err := jsonedit.Parse(body); err == nil {
+		if member := routing.MoreModelsIn(doc); member != "" {
+			return moreModels(member)
+		}
 	}
 	return nil
 }
