@@ -99,11 +99,14 @@ func (s *server) connectPatiently(ctx context.Context) (*connection, error) {
 		if errors.Is(err, transport.ErrSessionTerminated) { // forgotten between two requests: it is there all the same
 			conn, err = s.connect(ctx)
 		}
-		s.firstOnce.Do(func() { close(s.first) })
-		if err == nil || ctx.Err() != nil {
+		failed := err != nil && ctx.Err() == nil
+		if failed {
+			s.fail(err)
+		}
+		s.firstOnce.Do(func() { close(s.first) }) // whoever waits for it may read the outcome
+		if !failed {
 			return conn, err
 		}
-		s.fail(err)
 		if attempt >= s.opts.MaxRetries {
 			return nil, err
 		}
