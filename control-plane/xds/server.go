@@ -10,7 +10,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	deltav3 "github.com/envoyproxy/go-control-plane/pkg/server/delta/v3"
 	"google.golang.org/grpc"
 )
 
@@ -35,7 +36,18 @@ func NewServer(log *slog.Logger) *Server {
 
 // Register adds ADS to a gRPC server. ctx ends the watches.
 func (s *Server) Register(ctx context.Context, g *grpc.Server) {
-	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, serverv3.NewServer(ctx, s.cache, s.status.callbacks()))
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, ads{delta: deltav3.NewServer(ctx, s.cache, s.status)})
+}
+
+// ads speaks the incremental variant of ADS alone, the one that the bootstrap asks for. go-control-plane's whole server would add
+// the other variant, a service for each resource type and REST to what is linked and can be called.
+type ads struct {
+	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
+	delta deltav3.Server
+}
+
+func (a ads) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	return a.delta.DeltaStreamHandler(stream, resourcev3.AnyType)
 }
 
 // Push makes the snapshot current and sends what changed to every connected Envoy.

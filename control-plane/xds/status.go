@@ -14,7 +14,6 @@ import (
 	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	cachev3 "github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
 )
 
 // required are the types that every Envoy asks for at once; the others are asked for by name, by what uses them.
@@ -51,37 +50,42 @@ func newStatus(log *slog.Logger) *status {
 	return &status{log: log, envoys: map[int64]*envoyState{}, changed: make(chan struct{})}
 }
 
-func (s *status) callbacks() serverv3.Callbacks {
-	return serverv3.CallbackFuncs{
-		DeltaStreamOpenFunc: func(_ context.Context, id int64, _ string) error {
-			s.update(func() {
-				s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}, named: map[string]named{}}
-				for _, t := range onDemand {
-					s.envoys[id].named[t] = newNamed()
-				}
-			})
-			s.log.Debug("xds: an Envoy connected")
-			return nil
-		},
-		DeltaStreamClosedFunc: func(id int64, _ *corev3.Node) {
-			s.update(func() { delete(s.envoys, id) })
-			s.log.Debug("xds: an Envoy disconnected")
-		},
-		StreamDeltaRequestFunc: func(id int64, r *discoveryv3.DeltaDiscoveryRequest) error {
-			s.request(id, r)
-			return nil
-		},
-		StreamDeltaResponseFunc: func(id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
-			s.update(func() {
-				if e, ok := s.envoys[id]; ok {
-					e.sent[r.GetTypeUrl()] = sent{r.GetNonce(), r.GetSystemVersionInfo()}
-					if held, byName := e.named[r.GetTypeUrl()]; byName {
-						held.response(r)
-					}
-				}
-			})
-		},
-	}
+// The next four are go-control-plane's callbacks for incremental streams.
+
+// OnDeltaStreamOpen begins to follow one Envoy.
+func (s *status) OnDeltaStreamOpen(_ context.Context, id int64, _ string) error {
+	s.update(func() {
+		s.envoys[id] = &envoyState{sent: map[string]sent{}, acked: map[string]string{}, refused: map[string]refusal{}, named: map[string]named{}}
+		for _, t := range onDemand {
+			s.envoys[id].named[t] = newNamed()
+		}
+	})
+	s.log.Debug("xds: an Envoy connected")
+	return nil
+}
+
+// OnDeltaStreamClosed forgets it.
+func (s *status) OnDeltaStreamClosed(id int64, _ *corev3.Node) {
+	s.update(func() { delete(s.envoys, id) })
+	s.log.Debug("xds: an Envoy disconnected")
+}
+
+// OnStreamDeltaRequest learns what it runs or refuses.
+func (s *status) OnStreamDeltaRequest(id int64, r *discoveryv3.DeltaDiscoveryRequest) error {
+	s.request(id, r)
+	return nil
+}
+
+// OnStreamDeltaResponse remembers what it is being sent.
+func (s *status) OnStreamDeltaResponse(id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
+	s.update(func() {
+		if e, ok := s.envoys[id]; ok {
+			e.sent[r.GetTypeUrl()] = sent{r.GetNonce(), r.GetSystemVersionInfo()}
+			if held, byName := e.named[r.GetTypeUrl()]; byName {
+				held.response(r)
+			}
+		}
+	})
 }
 
 // request reads what a DeltaDiscoveryRequest means beside subscribing (xDS protocol, "Incremental xDS"): with a nonce
