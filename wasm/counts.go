@@ -1,17 +1,13 @@
 package main
 
-import (
-	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm"
-
-	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
-)
+import "github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
 
 // counts are Envoy's counters of what the rules did. One is defined when it is first needed, so that a policy of many
 // rules does not fill the statistics with zeros.
 type counts struct {
 	rules   []string
-	byRule  map[countKey]proxywasm.MetricCounter
-	secrets map[string]proxywasm.MetricCounter
+	byRule  map[countKey]counter
+	secrets map[string]counter
 }
 
 type countKey struct {
@@ -25,7 +21,7 @@ type countKey struct {
 const metricPrefix = "inference_gateway.policy."
 
 func newCounts(p *policy.Policy) *counts {
-	return &counts{rules: p.Rules(), byRule: map[countKey]proxywasm.MetricCounter{}, secrets: map[string]proxywasm.MetricCounter{}}
+	return &counts{rules: p.Rules(), byRule: map[countKey]counter{}, secrets: map[string]counter{}}
 }
 
 // add counts a decision.
@@ -44,17 +40,17 @@ func (c *counts) add(d *policy.Decision) {
 		if n == 0 {
 			continue
 		}
-		counter, ok := c.secrets[name]
+		found, ok := c.secrets[name]
 		if !ok {
-			counter = proxywasm.DefineCounterMetric(metricPrefix + "secret." + name)
-			c.secrets[name] = counter
+			found = defineCounter(metricPrefix + "secret." + name)
+			c.secrets[name] = found
 		}
-		counter.Increment(uint64(n))
+		found.add(uint64(n))
 	}
 }
 
 func (c *counts) one(k countKey) {
-	counter, ok := c.byRule[k]
+	known, ok := c.byRule[k]
 	if !ok {
 		name := metricPrefix + "none." + k.outcome.String()
 		if k.rule != policy.NoRule {
@@ -63,8 +59,8 @@ func (c *counts) one(k countKey) {
 		if k.shadow {
 			name += ".shadow"
 		}
-		counter = proxywasm.DefineCounterMetric(name)
-		c.byRule[k] = counter
+		known = defineCounter(name)
+		c.byRule[k] = known
 	}
-	counter.Increment(1)
+	known.add(1)
 }

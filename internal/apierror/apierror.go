@@ -4,11 +4,7 @@
 // compiled into the wasm filter: only write.go knows net/http, and is left out there.
 package apierror
 
-import (
-	"fmt"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "github.com/go-json-experiment/json/jsontext"
 
 // Kind names a class of failure. The zero Kind is not valid.
 type Kind string
@@ -88,12 +84,12 @@ type Error struct {
 
 // New makes an Error about no particular field.
 func New(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Message: text(format, args...)}
 }
 
 // Field makes an Error about one field of the request.
 func Field(kind Kind, param, format string, args ...any) *Error {
-	return &Error{Kind: kind, Param: param, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Param: param, Message: text(format, args...)}
 }
 
 // Error gives the kind and the message.

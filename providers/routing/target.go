@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
@@ -41,8 +40,8 @@ func ParseTarget(path string) (Target, Reason) {
 			kept = append(kept, pair)
 			continue
 		}
-		name, err := url.QueryUnescape(value)
-		if err != nil || name == "" {
+		name, ok := unescape(value)
+		if !ok || name == "" {
 			return t, EmptyParameter
 		}
 		if t.Provider != "" && !strings.EqualFold(t.Provider, name) {
@@ -59,3 +58,33 @@ func ParseTarget(path string) (Target, Reason) {
 
 // endpoints is made once: this stands in the way of every request.
 var endpoints = catalog.Endpoints()
+
+// unescape resolves the escapes of a query's value as net/url does, which would make the wasm filter larger.
+func unescape(s string) (string, bool) {
+	if !strings.ContainsAny(s, "%+") {
+		return s, true
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '+':
+			out = append(out, ' ')
+		case '%':
+			if i+2 >= len(s) {
+				return "", false
+			}
+			high, low := strings.IndexByte(hexDigits, s[i+1]), strings.IndexByte(hexDigits, s[i+2])
+			if high < 0 || low < 0 {
+				return "", false
+			}
+			out = append(out, byte(high%16<<4|low%16))
+			i += 2
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out), true
+}
+
+// hexDigits have their value as their place, modulo 16.
+const hexDigits = "0123456789abcdef0123456789ABCDEF"
