@@ -65,15 +65,41 @@ const (
 func estimate(doc jsonedit.Doc, e catalog.Endpoint, reserve int64) int64 {
 	n := prompt(doc.Body())
 	if e != catalog.Embeddings {
-		n += min(max(1, number(doc, "n"), number(doc, "best_of")), mostTokens) * answer(doc, reserve)
+		n += product(answer(doc, reserve), max(1, number(doc, "n"), number(doc, "best_of")), prompts(doc))
 	}
 	return min(max(n, 1), mostTokens)
 }
 
+// product multiplies numbers of at most mostTokens and stays there.
+func product(factors ...int64) int64 {
+	out := int64(1)
+	for _, f := range factors {
+		out = min(out*f, mostTokens)
+	}
+	return out
+}
+
+// prompts is how many prompts a body of the completions endpoint holds: each gets an answer. A list of numbers is one prompt.
+func prompts(doc jsonedit.Doc) int64 {
+	v, ok := doc.Member("prompt")
+	if !ok || v.Kind != jsonedit.Array {
+		return 1
+	}
+	items := v.Items()
+	if len(items) == 0 || items[0].Kind == jsonedit.Number {
+		return 1
+	}
+	return int64(len(items))
+}
+
 // answer is the bound that the client sets to an answer, or the reserve.
 func answer(doc jsonedit.Doc, reserve int64) int64 {
-	if most := max(number(doc, "max_tokens"), number(doc, "max_completion_tokens"), number(doc, "max_output_tokens")); most > 0 {
-		return min(most, mostTokens)
+	var most int64
+	for _, name := range lengths {
+		most = max(most, number(doc, name))
+	}
+	if most > 0 {
+		return most
 	}
 	return reserve
 }

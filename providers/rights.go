@@ -82,6 +82,13 @@ var lengthFields = map[catalog.Endpoint][]string{
 	catalog.Messages:        {"max_tokens"},
 }
 
+// lengths are all the names that servers know for it, whatever the endpoint: llama.cpp turns the body of one endpoint into
+// that of another, with what is left over, and lets its own n_predict win over all others.
+var lengths = []string{"max_tokens", "max_completion_tokens", "max_output_tokens", ownLength}
+
+// ownLength is llama.cpp's name, which elsewhere means nothing.
+const ownLength = "n_predict"
+
 // capTokens gives the edits that hold an answer to a length. What is absent, null, longer, or not positive (which means
 // without an end to some servers) becomes the length.
 func capTokens(doc jsonedit.Doc, e catalog.Endpoint, provider string, most int64) ([]jsonedit.Edit, *apierror.Error) {
@@ -93,18 +100,18 @@ func capTokens(doc jsonedit.Doc, e catalog.Endpoint, provider string, most int64
 	var edits []jsonedit.Edit
 	given := false
 	for name, v := range doc.All() {
-		i := slices.IndexFunc(names, func(known string) bool { return strings.EqualFold(known, name) })
+		i := slices.IndexFunc(lengths, func(known string) bool { return strings.EqualFold(known, name) })
 		switch {
 		case i < 0:
 			continue
-		case name != names[i]: // servers that ignore case would read this one, unseen by the limit
-			return nil, apierror.Field(apierror.InvalidRequest, name, "write %s in lower case: the length of your answers is limited", names[i])
+		case name != lengths[i]: // servers that ignore case would read this one, unseen by the limit
+			return nil, apierror.Field(apierror.InvalidRequest, name, "write %s in lower case: the length of your answers is limited", lengths[i])
 		case v.Kind == jsonedit.Null:
 			continue
 		case v.Kind != jsonedit.Number:
 			return nil, apierror.Field(apierror.InvalidRequest, name, "%s must be a number", name)
 		}
-		given = true
+		given = given || slices.Contains(names, name)
 		if n, err := strconv.ParseFloat(string(v.Raw()), 64); err != nil || n < 1 || n > float64(most) {
 			edits = append(edits, jsonedit.Edit{Name: name, Raw: raw})
 		}

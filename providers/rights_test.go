@@ -79,7 +79,11 @@ func TestPlanIsHeldToTheCallersRights(t *testing.T) {
 		{"not a number", short, "", "", `{"model":"openai/o3","max_tokens":"999"}`, "invalid_request"},
 		{"for lax readers", short, "", "", `{"model":"openai/o3","max_tokens":5,"Max_Tokens":999}`, "invalid_request"},
 		{"without a rename", short, "", "openai", `{"model":"o3","max_tokens":500}`, `{"model":"o3","max_tokens":100}`},
-		{"responses", short, catalog.Responses, "", `{"model":"openai/o3","max_tokens":500}`, `{"model":"o3","max_tokens":500,"max_output_tokens":100}`},
+		{"responses", short, catalog.Responses, "", `{"model":"openai/o3","max_tokens":500}`, `{"model":"o3","max_tokens":100,"max_output_tokens":100}`},
+		{"llama.cpp's own name", short, "", "", `{"model":"anthropic/c","max_tokens":5,"n_predict":500}`, `{"model":"c","max_tokens":5,"n_predict":100}`},
+		{"llama.cpp's name for all there is", short, catalog.Responses, "", `{"model":"openai/c","n_predict":-1}`, `{"model":"c","n_predict":100,"max_output_tokens":100}`},
+		{"llama.cpp's name alone", short, "", "", `{"model":"anthropic/c","n_predict":50}`, `{"model":"c","n_predict":50,"max_tokens":100}`},
+		{"llama.cpp's name for lax readers", short, "", "", `{"model":"anthropic/c","N_Predict":500}`, "invalid_request"},
 		{"messages", short, catalog.Messages, "", `{"model":"anthropic/c","max_tokens":500}`, `{"model":"c","max_tokens":100}`},
 		{"embeddings have none", short, catalog.Embeddings, "", `{"model":"openai/e","input":"x"}`, `{"model":"e","input":"x"}`},
 	} {

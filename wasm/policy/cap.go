@@ -15,7 +15,13 @@ type tokenCap struct {
 }
 
 // capNames are the top-level members that limit the answer, of all the APIs that are understood.
-var capNames = [...]string{"max_tokens", "max_completion_tokens", "max_output_tokens"}
+var (
+	capNames  = [...]string{"max_tokens", "max_completion_tokens", "max_output_tokens", capLlama}
+	capInsert = capNames[:3] // those that can be added
+)
+
+// capLlama limits the answer for llama.cpp alone, and wins over the others there.
+const capLlama = "n_predict"
 
 // Google's API has the limit one level down, and reads names with underscores too.
 var (
@@ -34,7 +40,7 @@ func (c *tokenCap) limit(r *Request) bool {
 		if !ok || string(raw) == "null" {
 			continue
 		}
-		found = true
+		found = found || name != capLlama
 		over, ok := c.over(raw)
 		if !ok {
 			return r.refuse(name, name+" must be a number")

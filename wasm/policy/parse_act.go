@@ -123,7 +123,7 @@ func (r *reader) tokenCap(path string, v jsonedit.Value) *tokenCap {
 	} else {
 		r.object(path, v,
 			field{"tokens", tokens},
-			field{"insert", func(path string, v jsonedit.Value) { c.insert = r.word(path, v, capNames[:]...) }},
+			field{"insert", func(path string, v jsonedit.Value) { c.insert = r.word(path, v, capInsert...) }},
 		)
 		if c.most == 0 {
 			r.problem(path, "expected a number of tokens, or an object with tokens")
