@@ -19,7 +19,8 @@ const drainFactor = 8
 // exchange is the state of one request. It belongs to the goroutine of its gRPC stream and to no other. Each phase
 // takes what Envoy sent and returns what to send back; done says that Envoy needs nothing more.
 type exchange struct {
-	dir *providers.Directory
+	dir     *providers.Directory
+	reckons bool // the request goes its way anyhow: say only what it may take (control-plane/snapshot)
 
 	path     string // as it came
 	target   providers.Target
@@ -121,6 +122,9 @@ func (x *exchange) finish() (replies, bool) {
 		return refuse(apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")), true
 	}
 	plan, refusal := x.dir.PlanFor(x.caller, providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Body: x.body})
+	if x.reckons {
+		return x.reckoned(plan.Take), true // what is wrong with it is for the next to say
+	}
 	if refusal != nil {
 		return refuse(refusal), true
 	}
@@ -128,9 +132,7 @@ func (x *exchange) finish() (replies, bool) {
 		header(catalog.ProviderHeader, plan.Provider),
 		header("content-length", strconv.Itoa(len(plan.Body))),
 	}
-	if plan.Tokens > 0 {
-		set = append(set, header(catalog.TokensHeader, strconv.FormatInt(plan.Tokens, 10)))
-	}
+	set = append(set, takes(plan.Take)...)
 	if x.target.Path != x.path {
 		set = append(set, header(":path", x.target.Path))
 	}
@@ -146,11 +148,31 @@ func (x *exchange) finishProxy() replies {
 	if refusal != nil {
 		return refuse(refusal)
 	}
-	set := []*corev3.HeaderValueOption{header(catalog.CheckedHeader, "true")}
+	set := append(takes(x.dir.ProxyTakes(x.path, body)), header(catalog.CheckedHeader, "true"))
 	if len(body) > 0 {
 		set = append(set, header("content-length", strconv.Itoa(len(body))))
 	}
 	return forward(set, body)
+}
+
+// reckoned lets a request pass as it came.
+func (x *exchange) reckoned(t providers.Take) replies {
+	set := takes(t)
+	if len(x.body) > 0 {
+		set = append(set, header("content-length", strconv.Itoa(len(x.body))))
+	}
+	return forward(set, x.body)
+}
+
+// takes are the headers that tell what a request may take, for those who count it.
+func takes(t providers.Take) (set []*corev3.HeaderValueOption) {
+	if t.Tokens > 0 {
+		set = append(set, header(catalog.TokensHeader, strconv.FormatInt(t.Tokens, 10)))
+	}
+	if t.Untold {
+		set = append(set, header(catalog.UncountedHeader, "true"))
+	}
+	return set
 }
 
 func (x *exchange) tooLarge() *apierror.Error {

@@ -13,9 +13,11 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 // Server answers Envoy's streams with the current directory.
@@ -51,6 +53,9 @@ func (s *Server) Process(stream grpc.BidiStreamingServer[extprocv3.ProcessingReq
 		}
 	}()
 	x := newExchange(s.dir.Load())
+	if asked, ok := metadata.FromIncomingContext(stream.Context()); ok {
+		x.reckons = len(asked.Get(catalog.TokensHeader)) > 0
+	}
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {

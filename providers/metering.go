@@ -14,6 +14,12 @@ type Metering struct {
 	AskUsage bool  // have streams say what they took, though the client did not ask
 }
 
+// Take is what a request may take, for those who count it. The zero Take is that nobody wants to know.
+type Take struct {
+	Tokens int64 // roughly
+	Untold bool  // no answer will say what it was
+}
+
 // Metered is the directory with requests made countable.
 func (d *Directory) Metered(m Metering) *Directory {
 	next := *d
@@ -34,7 +40,7 @@ func (d *Directory) meter(p *Plan, e catalog.Endpoint) {
 	if err != nil {
 		return
 	}
-	p.Tokens = estimate(doc, e, d.metering.Reserve)
+	p.Take = Take{estimate(doc, e, d.metering.Reserve), inBackground(doc)}
 	chats := e == catalog.ChatCompletions || e == catalog.Completions
 	if streams, _ := doc.Bool("stream"); streams && chats && d.metering.AskUsage && !d.unasked[p.Provider] {
 		p.Body = askUsage(doc)
@@ -55,6 +61,12 @@ func askUsage(doc jsonedit.Doc) []byte {
 	return doc.Insert(nil, "stream_options", raw)
 }
 
+// inBackground says that the answer to a request of the responses API comes before there are any tokens.
+func inBackground(doc jsonedit.Doc) bool {
+	in, _ := doc.Bool("background")
+	return in
+}
+
 const (
 	bytesPerToken = 4    // English, roughly; other languages take fewer bytes of more tokens
 	imageTokens   = 1000 // of an image or a file in the body, whose bytes say little of it
@@ -65,9 +77,14 @@ const (
 func estimate(doc jsonedit.Doc, e catalog.Endpoint, reserve int64) int64 {
 	n := prompt(doc.Body())
 	if e != catalog.Embeddings {
-		n += product(answer(doc, reserve), max(1, number(doc, "n"), number(doc, "best_of")), prompts(doc))
+		n += product(answer(doc, reserve), answers(doc), prompts(doc))
 	}
 	return min(max(n, 1), mostTokens)
+}
+
+// answers is how many of them a prompt gets.
+func answers(doc jsonedit.Doc) int64 {
+	return max(1, number(doc, "n"), number(doc, "best_of"), number(inside(doc, "generationConfig"), "candidateCount"))
 }
 
 // product multiplies numbers of at most mostTokens and stays there.
@@ -98,10 +115,32 @@ func answer(doc jsonedit.Doc, reserve int64) int64 {
 	for _, name := range lengths {
 		most = max(most, number(doc, name))
 	}
+	for _, n := range nestedLengths {
+		most = max(most, number(inside(doc, n.in), n.name))
+	}
 	if most > 0 {
 		return most
 	}
 	return reserve
+}
+
+// nestedLengths are those of Google's own API, in both of its spellings, and of Ollama's.
+var nestedLengths = []struct{ in, name string }{
+	{"generationConfig", "maxOutputTokens"},
+	{"generationConfig", "max_output_tokens"},
+	{"generation_config", "maxOutputTokens"},
+	{"generation_config", "max_output_tokens"},
+	{"options", "num_predict"},
+}
+
+// inside is a member that is an object; else it is empty.
+func inside(doc jsonedit.Doc, name string) jsonedit.Doc {
+	v, ok := doc.Member(name)
+	if !ok || v.Kind != jsonedit.Object {
+		return jsonedit.Doc{}
+	}
+	inner, _ := v.Object()
+	return inner
 }
 
 // number is a top-level member's value when that is a whole number, else 0.

@@ -57,6 +57,36 @@ func TestWhatARequestMayTake(t *testing.T) {
 	assert.Zero(t, metered(t, providers.Metering{}, catalog.ChatCompletions, chat(``)).Tokens, "nobody wants to know")
 }
 
+func TestWhatAProxiedRequestMayTake(t *testing.T) {
+	d := providers.NewDirectory(nil, catalog.ModelFilter{}, 1<<20)
+	path := func(p string) string { return "/proxy/up" + p }
+	for name, tt := range map[string]struct {
+		path, body string
+		want       providers.Take
+	}{
+		"chat":                      {path("/v1/chat/completions"), `{"max_tokens":50,"n":2}`, providers.Take{Tokens: 105}},
+		"Google's own":              {path("/models/g:generateContent"), `{"generationConfig":{"maxOutputTokens":50,"candidateCount":2}}`, providers.Take{Tokens: 115}},
+		"Google's other spelling":   {path("/models/g:generateContent"), `{"generation_config":{"max_output_tokens":50}}`, providers.Take{Tokens: 61}},
+		"Ollama's own":              {path("/api/chat"), `{"options":{"num_predict":50}}`, providers.Take{Tokens: 57}},
+		"Ollama's without a length": {path("/api/chat"), `{"options":{"num_predict":-1}}`, providers.Take{Tokens: 1007}},
+		"other options":             {path("/api/chat"), `{"options":["num_predict"]}`, providers.Take{Tokens: 1006}},
+		"embeddings":                {path("/v1/embeddings"), `{"input":"` + strings.Repeat("x", 400) + `"}`, providers.Take{Tokens: 103}},
+		"no JSON":                   {path("/v1/audio/speech"), `--x`, providers.Take{}},
+		"in the background":         {path("/v1/responses"), `{"background":true}`, providers.Take{Tokens: 1004, Untold: true}},
+		"not in the background":     {path("/v1/responses"), `{"background":false}`, providers.Take{Tokens: 1005}},
+		"a batch":                   {path("/v1/batches"), `{}`, providers.Take{Tokens: 1000, Untold: true}},
+		"a batch in other words":    {path("/v1/messages/batches/?x=y"), ``, providers.Take{Untold: true}},
+		"Mistral's":                 {path("/v1/batch/jobs"), ``, providers.Take{Untold: true}},
+		"Google's":                  {path("/models/g%3AbatchGenerateContent"), ``, providers.Take{Untold: true}},
+		"a path that cannot be":     {path("/%zz"), `{}`, providers.Take{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, tt.want, d.Metered(providers.Metering{Reserve: 1000}).ProxyTakes(tt.path, []byte(tt.body)))
+			assert.Zero(t, d.ProxyTakes(tt.path, []byte(tt.body)), "nobody wants to know")
+		})
+	}
+}
+
 func TestStreamsAreAskedWhatTheyTook(t *testing.T) {
 	m := providers.Metering{Reserve: 10, AskUsage: true}
 	for name, tt := range map[string]struct {

@@ -14,7 +14,7 @@ type Plan struct {
 	Provider string // the ID that the route is chosen by
 	Model    string // as the provider gets it
 	Body     []byte // the request's own bytes when nothing had to change
-	Tokens   int64  // that the request may take, roughly; 0 when nobody wants to know
+	Take
 }
 
 // Plan decides a model request of nobody in particular. A refusal is an *apierror.Error, fit for the client.

@@ -70,7 +70,7 @@ func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierro
 	if refusal != nil {
 		return nil, refusal
 	}
-	if strings.HasSuffix(path, "/batches") {
+	if isBatch(path) {
 		return nil, apierror.New(apierror.PermissionDenied, "you may not start a batch: your models or the length of your answers are restricted, and what a batch holds cannot be checked")
 	}
 	most := rights.MaxTokens()

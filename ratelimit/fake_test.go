@@ -171,8 +171,12 @@ func (g *gateway) ask(rule, who string, tokens uint64) string {
 }
 
 // end is the end of a request; used is -1 when nobody knows.
-func (g *gateway) end(hold string, status uint64, used int64) {
+func (g *gateway) end(hold string, status uint64, used int64) { g.endAfter(hold, status, used, 0) }
+
+// endAfter is the end of a stream of so many bytes.
+func (g *gateway) endAfter(hold string, status uint64, used int64, sent uint64) {
 	_, err := g.ShouldRateLimit(context.Background(), &ratelimitv3.RateLimitRequest{Domain: "tokens", Descriptors: []*limitv3.RateLimitDescriptor{
+		describe(sent, limits.DoneEntry, limits.DoneEvents, limits.HoldEntry, hold),
 		describe(status, limits.DoneEntry, limits.DoneStatus, limits.HoldEntry, hold),
 		describe(uint64(used+1), limits.DoneEntry, limits.DoneTokens, limits.HoldEntry, hold),
 	}})

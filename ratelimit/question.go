@@ -16,11 +16,13 @@ type question struct {
 	fits   []fit
 	tokens int64 // as ext_proc reckons them; 0 when it has not seen the body
 	bytes  int64 // of the body, as far as the client says
+	never  bool  // no answer will tell what it took
 
 	hold   string // of a request that has ended
 	status int64
 	used   int64
-	known  bool // the provider has told what was used
+	known  bool  // the provider has told what was used
+	events int64 // bytes of server-sent events that the client got
 }
 
 // fit is a rule that Envoy has found to fit the request, and whose budget it is.
@@ -41,16 +43,22 @@ func read(r *ratelimitv3.RateLimitRequest, set *limits.Set) question {
 				q.fits = append(q.fits, fit{first.GetValue(), who})
 			}
 		case limits.EstimateEntry:
-			if first.GetValue() == limits.EstimateTokens {
+			switch first.GetValue() {
+			case limits.EstimateTokens:
 				q.tokens = hits
-			} else {
+			case limits.EstimateUncounted:
+				q.never = hits > 0
+			default:
 				q.bytes = hits
 			}
 		case limits.DoneEntry:
 			q.hold = entry(d, limits.HoldEntry)
-			if first.GetValue() == limits.DoneTokens {
+			switch first.GetValue() {
+			case limits.DoneTokens:
 				q.used, q.known = max(0, hits-1), hits > 0
-			} else {
+			case limits.DoneEvents:
+				q.events = hits
+			default:
 				q.status = hits
 			}
 		}
@@ -124,7 +132,8 @@ func (q question) amount(set *limits.Set) int64 {
 }
 
 // charge is how much a request has taken in the end: what the provider says; nothing when it refused or failed; else
-// what was held, because a client that leaves early has spent the provider's time all the same.
+// what was held, because a client that leaves early has spent the provider's time all the same. Nor does it get a long
+// stream for the price of what was held, by leaving just before the provider says what it took.
 func (q question) charge(held int64) int64 {
 	switch {
 	case q.known:
@@ -132,5 +141,5 @@ func (q question) charge(held int64) int64 {
 	case q.status >= 400:
 		return 0
 	}
-	return held
+	return max(held, q.events/limits.BytesPerEvent)
 }

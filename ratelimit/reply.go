@@ -52,6 +52,17 @@ func refused(kind limits.Kind, levels []level, n int64, now time.Time) *ratelimi
 	}
 }
 
+// uncountable refuses what would be used without ever being counted. It is not told to come again.
+func uncountable(rule string) *ratelimitv3.RateLimitResponse {
+	e := apierror.New(apierror.RateLimited, "your tokens are limited (%s), and nobody would count those of a WebSocket, a batch or an answer in the background", rule)
+	return &ratelimitv3.RateLimitResponse{
+		OverallCode:          ratelimitv3.RateLimitResponse_OVER_LIMIT,
+		ResponseHeadersToAdd: []*corev3.HeaderValue{{Key: "content-type", Value: "application/json"}},
+		RawBody:              e.Body(),
+		DynamicMetadata:      metadata(limits.RefusedField, structpb.NewBoolValue(true)),
+	}
+}
+
 // tightest is the level that a client should know of: of those that refused it the one that lasts longest, else the one
 // that is nearest to its end.
 func tightest(levels []level) level {

@@ -99,6 +99,9 @@ func (s *Server) take(ctx context.Context, p *policy, q question) (*ratelimitv3.
 	if len(counters) == 0 {
 		return pass(), nil
 	}
+	if q.never {
+		return uncountable(counters[0].rule.Name), nil
+	}
 	n := q.amount(p.Set)
 	levels, ok, err := p.store.take(ctx, counters, n)
 	switch {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	limitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/ratelimit/v3"
 	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,46 @@ func TestWhatIsHeldIsSettled(t *testing.T) {
 
 	c.forward(time.Hour)
 	assert.Equal(t, "999", g.left("bob"), "the next hour")
+}
+
+// Who leaves a long stream just before its end has had more than was held.
+func TestALongStreamIsChargedThoughNobodyTellsItsTokens(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status uint64
+		used   int64
+		sent   uint64
+		left   string
+	}{
+		{"short", 200, -1, 10 * limits.BytesPerEvent, "899"},
+		{"long", 200, -1, 300*limits.BytesPerEvent + 1, "699"},
+		{"as the provider says", 200, 150, 300 * limits.BytesPerEvent, "849"},
+		{"a failure", 500, -1, 300 * limits.BytesPerEvent, "999"},
+	} {
+		g := newGateway(t, newClock(), Policy{Set: parse(t, hourly)})
+		g.endAfter(g.ask("a", "bob", 100), tt.status, tt.used, tt.sent)
+		assert.Equal(t, tt.left, g.left("bob"), tt.name)
+	}
+}
+
+func TestWhatCannotBeCountedIsRefused(t *testing.T) {
+	g := newGateway(t, newClock(), Policy{Set: parse(t, hourly)})
+	ask := func(hits uint64, rules ...string) *ratelimitv3.RateLimitResponse {
+		q := &ratelimitv3.RateLimitRequest{Domain: "tokens", Descriptors: []*limitv3.RateLimitDescriptor{describe(hits, limits.EstimateEntry, limits.EstimateUncounted)}}
+		for _, r := range rules {
+			q.Descriptors = append(q.Descriptors, describe(0, limits.RuleEntry, r, limits.WhoEntry, "bob"))
+		}
+		r, err := g.ShouldRateLimit(context.Background(), q)
+		require.NoError(t, err)
+		return r
+	}
+	assert.Equal(t, ratelimitv3.RateLimitResponse_OK, ask(0, "a").GetOverallCode())
+	assert.Equal(t, ratelimitv3.RateLimitResponse_OK, ask(1).GetOverallCode(), "nobody limits it")
+	r := ask(1, "a")
+	assert.Equal(t, ratelimitv3.RateLimitResponse_OVER_LIMIT, r.GetOverallCode())
+	assert.Empty(t, header(r, "retry-after"))
+	assert.Contains(t, string(r.GetRawBody()), "WebSocket")
+	assert.True(t, r.GetDynamicMetadata().GetFields()[limits.RefusedField].GetBoolValue())
 }
 
 func TestWhatRunsIsHeldInTheNextPeriodToo(t *testing.T) {

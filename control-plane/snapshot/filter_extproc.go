@@ -52,6 +52,15 @@ func withExtProc() map[string]*anypb.Any {
 	})}
 }
 
+// withReckoning has the external processor say what a request may take, and leave it to go where it goes.
+func withReckoning() map[string]*anypb.Any {
+	return map[string]*anypb.Any{extProcName: pack(&extprocv3.ExtProcPerRoute{
+		Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{
+			GrpcInitialMetadata: []*corev3.HeaderValue{{Key: catalog.TokensHeader, Value: "only"}},
+		}},
+	})}
+}
+
 // withoutExtProc switches the external processor off for a request that the wasm filter has sent here from a route where
 // it is on: Envoy chooses the filters by the first route, and asks the second one whether they run.
 func withoutExtProc() map[string]*anypb.Any {

@@ -48,8 +48,10 @@ func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
 		config.RateLimits = append(config.RateLimits,
 			estimate(limits.EstimateTokens, headerNumber(catalog.TokensHeader)),
 			estimate(limits.EstimateBytes, headerNumber("content-length")),
+			estimate(limits.EstimateUncounted, uncounted),
 			done(limits.DoneStatus, "%RESPONSE_CODE%"),
 			done(limits.DoneTokens, usedTokens),
+			done(limits.DoneEvents, sentEvents),
 		)
 	}
 	return filter(name, config)
@@ -59,6 +61,13 @@ func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
 func headerNumber(name string) string {
 	return "%CEL('" + name + "' in request.headers ? request.headers['" + name + "'] : '0')%"
 }
+
+const (
+	// uncounted is 1 for what nobody will tell the tokens of: a protocol of its own, and what ext_proc has found.
+	uncounted = "%CEL('upgrade' in request.headers || '" + catalog.UncountedHeader + "' in request.headers ? 1u : 0u)%"
+	// sentEvents is how many bytes of server-sent events the client got.
+	sentEvents = "%CEL('content-type' in response.headers && response.headers['content-type'].startsWith('text/event-stream') ? uint(response.size) : 0u)%"
+)
 
 // estimate is a descriptor that limits nothing: it carries a number.
 func estimate(what, format string) *routev3.RateLimit {

@@ -85,12 +85,16 @@ func TestWhereLimitsHold(t *testing.T) {
 		"models": {true, false}, "model": {true, false}, "mcp": {true, false}, "a2a": {true, false},
 		"chat/completions: undecided": {true, true}, "chat/completions: loop": {true, true}, "chat/completions: tools bypassed": {true, true},
 		"chat/completions: openai": {true, true}, "embeddings: undecided": {true, true}, "messages: undecided": {true, true},
-		"proxy: openai: no body": {true, false}, "proxy: openai: small body": {true, true}, "proxy: openai: to be checked": {true, true},
+		"proxy: openai: no body": {true, false}, "proxy: openai: checked": {true, true}, "proxy: openai: to be checked": {true, true},
 	} {
 		require.Contains(t, requests, name)
 		assert.Equal(t, want, [2]bool{requests[name], tokens[name]}, name)
 	}
+	assert.NotContains(t, requests, "proxy: openai: small body", "what a proxied request may take is reckoned")
 	for _, r := range list {
+		if r.GetName() == "chat/completions: loop" {
+			assert.Contains(t, r.GetTypedPerFilterConfig(), extProcName, "and so is what one with tools may")
+		}
 		if r.GetRoute() == nil || !tokens[r.GetName()] {
 			continue
 		}

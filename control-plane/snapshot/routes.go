@@ -159,5 +159,5 @@ func setHeader(name, value string) *corev3.HeaderValueOption {
 }
 
 func internalHeaders() []string {
-	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader, catalog.LimitsHeader, catalog.TokensHeader}
+	return []string{catalog.ProviderHeader, catalog.CheckedHeader, catalog.CallerHeader, catalog.GroupsHeader, catalog.SessionHeader, catalog.LimitsHeader, catalog.TokensHeader, catalog.UncountedHeader}
 }

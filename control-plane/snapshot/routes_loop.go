@@ -5,6 +5,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
@@ -49,6 +50,9 @@ func loopRoutes(in Input) []*routev3.Route {
 			Timeout:     off(0),
 			IdleTimeout: off(0),
 		}},
+	}
+	if in.Config.Limits.Set.Limits(limits.Tokens) {
+		loop.TypedPerFilterConfig = withReckoning()
 	}
 	return []*routev3.Route{past, loop}
 }

@@ -8,13 +8,15 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/limits"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-// proxyRoutes are the providers' own APIs. Envoy passes a request on alone when nothing has to be read; ext_proc
-// looks at it when an allow-list or callers' rights are set, when its body is larger than the limit, and when its size is not told.
+// proxyRoutes are the providers' own APIs. Envoy passes a request on alone when nothing has to be read; ext_proc looks at
+// it when an allow-list or callers' rights are set, when tokens are limited, when its body is larger than the limit, and
+// when its size is not told.
 func proxyRoutes(in Input) []*routev3.Route {
-	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0 || in.Config.Access.Restricts()
+	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0 || in.Config.Access.Restricts() || in.Config.Limits.Set.Limits(limits.Tokens)
 	var out []*routev3.Route
 	for _, p := range in.Config.Providers {
 		if p.State != config.Ready {

@@ -1,8 +1,11 @@
 package limits
 
 import (
+	"bufio"
+	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,6 +14,10 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
+
+// messageStart begins a stream of Anthropic's API, and tells some tokens already.
+const messageStart = `event: message_start` + "\n" +
+	`data: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}` + "\n\n"
 
 // otherAnswer is what endpoints other than chat answer, each with its own words for what it took; "" for chat.
 func otherAnswer(path string, stream bool, tokens int) string {
@@ -26,8 +33,7 @@ func otherAnswer(path string, stream bool, tokens int) string {
 		return response
 	case strings.HasSuffix(path, "/messages"):
 		if stream {
-			return `event: message_start` + "\n" + `data: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}` + "\n\n" +
-				"event: message_delta\n" + fmt.Sprintf(`data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":%d}}`, tokens-3) + "\n\n" +
+			return messageStart + "event: message_delta\n" + fmt.Sprintf(`data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":%d}}`, tokens-3) + "\n\n" +
 				"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 		}
 		return fmt.Sprintf(`{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"hi"}],"usage":{"input_tokens":3,"output_tokens":%d}}`, tokens-3)
@@ -65,13 +71,32 @@ func TestEveryEndpointIsLimitedAndCharged(t *testing.T) {
 			c.settled(t, 49300)
 		})
 	}
+	// Its beginning tells of some tokens; that is not what it took.
+	t.Run("a message that its client cuts is charged as it was held", func(t *testing.T) {
+		c := g.stranger(t)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL+"/v1/messages", strings.NewReader(chat("claude/use-1-endless", `"stream":true`, `"max_tokens":900`)))
+		require.NoError(t, err)
+		resp, err := c.Do(req)
+		require.NoError(t, err)
+		defer func() { _ = resp.Body.Close() }()
+		held, err := strconv.Atoi(left(&harness.Response{Header: resp.Header}, "tokens"))
+		require.NoError(t, err)
+		require.Less(t, held, 50000-900)
+		_, err = bufio.NewReader(resp.Body).ReadString('}')
+		require.NoError(t, err)
+		leave()
+		harness.Eventually(t, patience, "the provider is let go", func() bool { return g.model.running.Load() == 0 })
+		c.settled(t, held)
+	})
 	// Behind /proxy Envoy has to find out by itself what an answer is, and does not know embeddings by their usage: they
 	// have no output (docs/limits.md).
 	t.Run("embeddings behind /proxy are charged as estimated", func(t *testing.T) {
 		c := g.stranger(t)
 		body := `{"model":"use-700","input":"hello"}`
 		require.Equal(t, http.StatusOK, c.send(t, http.MethodPost, "/proxy/up/embeddings", body).Status)
-		c.settled(t, 50000-len(body)/4-1024)
+		c.settled(t, 50000-len(body)/4)
 	})
 	t.Run("and refused", func(t *testing.T) {
 		g.change(t, perAddress("tokens: {hour: 2000}"), taken)

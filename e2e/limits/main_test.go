@@ -34,7 +34,7 @@ const (
 
 // model is a provider that uses as many tokens as its model's name says: use-500. It also knows use-500-silent, which
 // does not say how many, use-500-wait, which answers when the test lets it, use-500-endless, a stream that only its
-// client ends, and fail. It answers each endpoint in that endpoint's own words.
+// client ends, use-500-9000-endless, which has 9000 bytes more before that, and fail. It answers each endpoint in that endpoint's own words.
 type model struct {
 	*harness.Provider
 	used    atomic.Int64 // by all answers so far
@@ -83,7 +83,15 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 	usage := fmt.Sprintf(`{"prompt_tokens":1,"completion_tokens":%d,"total_tokens":%d}`, tokens-1, tokens)
 	if strings.HasSuffix(q.Model, "-endless") {
 		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n")
+		begin := "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"
+		if strings.HasSuffix(r.URL.Path, "/messages") {
+			begin = messageStart
+		}
+		_, _ = io.WriteString(w, begin)
+		if len(parts) > 3 { // use-1-2000-endless: so many bytes more
+			more, _ := strconv.Atoi(parts[2])
+			_, _ = io.WriteString(w, ":"+strings.Repeat(" ", more)+"\n\ndata: {\"choices\":[]}\n\n")
+		}
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 		return

@@ -8,16 +8,19 @@ const (
 	AddressEntry = "masked_remote_address" // likewise; Envoy's own name
 	ClaimEntry   = "claim."                // with the claim's name behind it
 
-	// EstimateEntry has what an answer may need in its hits: tokens as ext_proc reckons them, or the bytes of the body.
-	EstimateEntry  = "estimate"
-	EstimateTokens = "tokens"
-	EstimateBytes  = "bytes"
+	// EstimateEntry has what an answer may need in its hits: tokens as ext_proc reckons them, or the bytes of the body; and
+	// whether there will be no answer that says what it took.
+	EstimateEntry     = "estimate"
+	EstimateTokens    = "tokens"
+	EstimateBytes     = "bytes"
+	EstimateUncounted = "uncounted"
 
-	// DoneEntry tells of a request that has ended, what it held beside it: its status, or one more than the tokens that
-	// it took, 0 when nobody knows.
+	// DoneEntry tells of a request that has ended, what it held beside it: its status; one more than the tokens that it
+	// took, 0 when nobody knows; or how many bytes of events its client got.
 	DoneEntry  = "done"
 	DoneStatus = "status"
 	DoneTokens = "tokens"
+	DoneEvents = "events"
 	HoldEntry  = "hold"
 )
 
@@ -30,3 +33,7 @@ const (
 
 // BytesPerToken turns the size of a prompt into tokens, roughly: English has four characters to a token.
 const BytesPerToken = 4
+
+// BytesPerEvent turns the size of a stream into tokens, roughly: an event of a chat has one of them and 200 to 300 bytes
+// around it.
+const BytesPerEvent = 200
