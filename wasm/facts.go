@@ -71,6 +71,12 @@ func upstreamHost() string {
 	return name[strings.LastIndexByte(name, '|')+1:]
 }
 
+// failed says that the answer was an error, which takes no tokens.
+func failed() bool {
+	raw, err := proxywasm.GetProperty([]string{"response", "code"})
+	return err == nil && len(raw) == 8 && binary.LittleEndian.Uint64(raw) >= 400
+}
+
 // usageNamespace is where other filters put what an answer says of its tokens: Envoy's ai_protocol_manager as typed
 // metadata (control-plane/snapshot), a script as a number (deploy/istio/options).
 const usageNamespace = "igw.usage"

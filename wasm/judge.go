@@ -275,7 +275,7 @@ func (x *exchange) OnHttpStreamDone() {
 			proxywasm.LogError("panic in the filter: " + faultText(fault))
 		}
 	}()
-	if tokens, known := usage(); known {
+	if tokens, known := usage(); known || failed() {
 		policy.Charge(budgets, x.holds, tokens)
 	}
 	x.holds = nil

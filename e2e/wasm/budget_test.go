@@ -18,7 +18,7 @@ func TestBudgets(t *testing.T) {
 	t.Parallel()
 	one := harness.NewDemo(t, demo.Options{})
 	g := harness.Start(t, harness.Env{
-		"PROVIDERS": "one", "ONE_API_URL": one.URL, "WASM_ENABLED": "true", "WASM_PATH": harness.Module(t),
+		"PROVIDERS": "one,away", "ONE_API_URL": one.URL, "AWAY_API_URL": "http://127.0.0.1:1", "CLIENT_MAX_RETRIES": "0", "WASM_ENABLED": "true", "WASM_PATH": harness.Module(t),
 		"POLICY_FILE": policyFile(t, `
 rules:
   - name: requests
@@ -27,6 +27,9 @@ rules:
   - name: tokens
     match: {headers: {x-team: blue}}
     act: {budget: {tokens: 120, per: 30d, reserve: 1, key: ["header:x-user"]}}
+  - name: reserved
+    match: {headers: {x-team: green}}
+    act: {budget: {tokens: 1000, per: 30d, reserve: 600}}
 `),
 	})
 	passed := 0
@@ -55,4 +58,14 @@ rules:
 		})
 		assert.Less(t, asked, 40, "by what the answers took, not by what is reserved")
 	}
+
+	// What failed took no tokens: its reserve comes back.
+	for range 3 {
+		harness.Eventually(t, patience, "the failed request is settled", func() bool {
+			return g.Chat(t, chat("away/m", "hi"), "X-Team: green").Status == http.StatusBadGateway
+		})
+	}
+	harness.Eventually(t, patience, "nothing was charged", func() bool {
+		return g.Chat(t, chat("one/echo", "hi"), "X-Team: green").Status == http.StatusOK
+	})
 }

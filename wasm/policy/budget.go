@@ -1,13 +1,15 @@
 package policy
 
+import "strconv"
+
 // Budgets counts what was spent, and knows the time. The caller keeps the counters where all that share a budget can see
 // them: in memory that the workers of one Envoy share.
 type Budgets interface {
 	// Now is the time in seconds since the Unix epoch.
 	Now() int64
-	// Add adds n, which may be negative, to the counter of key for the window that ends at the given time, and gives the
-	// sum. A counter of another window begins at zero. It never goes below zero.
-	Add(key string, ends, n int64) int64
+	// Add adds n, which may be negative, to the counter of key for the window of per seconds that ends at the given time,
+	// and gives the sum. A counter of another window begins at zero. It never goes below zero.
+	Add(key string, per, ends, n int64) int64
 }
 
 // budget allows a number of requests or tokens in each window of time. Windows begin at multiples of their length since
@@ -56,7 +58,7 @@ func Charge(b Budgets, holds []Hold, tokens int64) {
 			n -= h.reserve
 		}
 		if n != 0 {
-			b.Add(h.key, ends, n)
+			b.Add(h.key, h.per, ends, n)
 		}
 	}
 }
@@ -79,14 +81,14 @@ func (p *Policy) spend(r *Request, d *Decision) {
 			if !b.tokens {
 				cost = 1
 			}
-			if after := r.Budgets.Add(h.key, h.ends, cost); after > b.limit || b.tokens && after-cost >= b.limit {
-				r.Budgets.Add(h.key, h.ends, -cost)
+			if after := r.Budgets.Add(h.key, h.per, h.ends, cost); after > b.limit || b.tokens && after-cost >= b.limit {
+				r.Budgets.Add(h.key, h.per, h.ends, -cost)
 				if rule.shadow {
 					s.mark(step.Rule)
 					continue
 				}
 				for j := range taken {
-					r.Budgets.Add(taken[j].key, taken[j].ends, -taken[j].reserve)
+					r.Budgets.Add(taken[j].key, taken[j].per, taken[j].ends, -taken[j].reserve)
 				}
 				d.overBudget(step.Rule, rule.name, b, h.ends-now)
 				s.mark(step.Rule)
@@ -121,12 +123,17 @@ func (s *seen) mark(rule int) {
 	}
 }
 
-// budgetKey names the counter: the rule, its how manieth budget, and the values of the key's parts. Clients choose some of
-// these, so long ones are shortened to a hash.
+// budgetKey names the counter: the rule, its how manieth budget, what that counts in which windows, and the values of the
+// key's parts. A policy that changes a budget's kind or window so begins to count anew. Clients choose some of the values,
+// so long ones are shortened to a hash.
 func (r *Request) budgetKey(p *Policy, rule string, i int, b *budget) string {
 	key := make([]byte, 0, 96)
 	key = append(key, rule...)
-	key = append(key, '/', byte('0'+i))
+	key = append(key, '/', byte('0'+i), '/')
+	key = strconv.AppendInt(key, b.per, 10)
+	if b.tokens {
+		key = append(key, 't')
+	}
 	for _, part := range b.key {
 		key = append(key, 0)
 		key = r.appendPart(p, key, part)

@@ -39,26 +39,54 @@ func newTable(size int) (*Table, *cells, *int64) {
 
 func TestACounterBeginsAnewWithItsWindow(t *testing.T) {
 	table, _, now := newTable(64)
-	assert.Equal(t, int64(3), table.Add("a", 1100, 3))
-	assert.Equal(t, int64(5), table.Add("a", 1100, 2))
-	assert.Equal(t, int64(1), table.Add("b", 1100, 1))
-	assert.Equal(t, int64(0), table.Add("b", 1100, -7), "never below nothing")
+	assert.Equal(t, int64(3), table.Add("a", 100, 1100, 3))
+	assert.Equal(t, int64(5), table.Add("a", 100, 1100, 2))
+	assert.Equal(t, int64(1), table.Add("b", 100, 1100, 1))
+	assert.Equal(t, int64(0), table.Add("b", 100, 1100, -7), "never below nothing")
 	*now = 1100
-	assert.Equal(t, int64(1), table.Add("a", 1200, 1))
-	assert.Equal(t, int64(2), table.Add("a", 1100, 1), "what comes late counts for the window that is running")
+	assert.Equal(t, int64(1), table.Add("a", 100, 1200, 1))
+	assert.Equal(t, int64(2), table.Add("a", 100, 1100, 1), "what comes late counts for the window that is running")
+}
+
+// A clock that was ahead for a moment, as before the first answer of a time server, does not close budgets until then.
+func TestAClockThatWasAheadLeavesNoDebts(t *testing.T) {
+	p := budgeted(t, `{"requests":1,"per":"1m"}`)
+	table, _, now := newTable(64)
+	*now += 365 * 24 * 3600
+	assert.Equal(t, Pass, send(p, table).Verdict)
+	assert.Equal(t, OverBudget, send(p, table).Outcome)
+	*now -= 365 * 24 * 3600
+	assert.Equal(t, Pass, send(p, table).Verdict)
+	assert.Equal(t, OverBudget, send(p, table).Outcome)
+	*now += 60
+	assert.Equal(t, Pass, send(p, table).Verdict)
+}
+
+// A new policy whose rule of the same name counts something else, or in other windows, owes nothing of the old one.
+func TestAnotherKindOfBudgetBeginsAnew(t *testing.T) {
+	table, _, _ := newTable(64)
+	day := budgeted(t, `{"requests":9,"per":"1d"}`)
+	for range 9 {
+		require.Equal(t, Pass, send(day, table).Verdict)
+	}
+	require.Equal(t, OverBudget, send(day, table).Outcome)
+	assert.Equal(t, Pass, send(budgeted(t, `{"requests":5,"per":"1m"}`), table).Verdict)
+	assert.Equal(t, Pass, send(budgeted(t, `{"tokens":5,"per":"1d"}`), table).Verdict)
+	assert.Equal(t, OverBudget, send(budgeted(t, `{"requests":8,"per":"1d"}`), table).Outcome, "a lower limit holds at once")
+	assert.Equal(t, Pass, send(budgeted(t, `{"requests":10,"per":"1d"}`), table).Verdict, "and a higher one")
 }
 
 func TestTwoWritersLoseNoCount(t *testing.T) {
 	table, c, _ := newTable(64)
-	c.meddle = func(int) { table.Add("a", 1100, 10) }
-	assert.Equal(t, int64(11), table.Add("a", 1100, 1))
+	c.meddle = func(int) { table.Add("a", 100, 1100, 10) }
+	assert.Equal(t, int64(11), table.Add("a", 100, 1100, 1))
 }
 
 func TestMemoryIsBoundedWhateverKeysThereAre(t *testing.T) {
 	const size = 32
 	table, c, now := newTable(size)
 	for i := range 10_000 {
-		table.Add(fmt.Sprint("key", i), 1100, 1)
+		table.Add(fmt.Sprint("key", i), 100, 1100, 1)
 	}
 	assert.LessOrEqual(t, len(c.data), size)
 	sum := int64(0)
@@ -67,7 +95,7 @@ func TestMemoryIsBoundedWhateverKeysThereAre(t *testing.T) {
 	}
 	assert.Equal(t, int64(10_000), sum, "a key without a cell of its own counts in another's")
 	*now = 1100
-	assert.Equal(t, int64(1), table.Add("new", 1200, 1), "and gets its own once windows are over")
+	assert.Equal(t, int64(1), table.Add("new", 100, 1200, 1), "and gets its own once windows are over")
 }
 
 // budgeted makes a policy of one rule with a budget.

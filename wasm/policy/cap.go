@@ -40,7 +40,7 @@ func (c *tokenCap) limit(r *Request) bool {
 		if !ok || string(raw) == "null" {
 			continue
 		}
-		found = found || name != capLlama
+		found = found || c.obeyed(name, r.target().endpoint)
 		over, ok := c.over(raw)
 		if !ok {
 			return r.refuse(name, name+" must be a number")
@@ -49,10 +49,19 @@ func (c *tokenCap) limit(r *Request) bool {
 			s.edits = append(s.edits, jsonedit.Edit{Name: name, Raw: c.raw})
 		}
 	}
-	if !found && c.insert != "" {
+	if !found && c.insert != "" && !r.target().counts {
 		s.edits = append(s.edits, jsonedit.Edit{Name: c.insertAt(r.target().endpoint), Raw: c.raw})
 	}
 	return true
+}
+
+// obeyed says that a member limits the answer of an endpoint, so that none has to be added. The name of another
+// endpoint's limit is ignored by most servers: with it alone, there would be no limit.
+func (c *tokenCap) obeyed(name string, e Endpoint) bool {
+	if e == Chat {
+		return name == "max_tokens" || name == "max_completion_tokens"
+	}
+	return name == c.insertAt(e)
 }
 
 // insertAt gives the name that an endpoint knows where it has only one.
@@ -77,7 +86,7 @@ func (c *tokenCap) over(raw []byte) (over, ok bool) {
 }
 
 func (c *tokenCap) limitGemini(r *Request) bool {
-	s, found := &r.seen, false
+	s, found := &r.seen, r.target().counts // nothing is added to what has no answer of a model
 	for _, name := range geminiConfigs {
 		raw, ok := s.current(name)
 		if !ok || string(raw) == "null" {

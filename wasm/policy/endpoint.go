@@ -30,19 +30,21 @@ type target struct {
 	model     string // where the path names it, as it stands there
 	modelAt   int    // where it begins in the raw path; -1 when it was not found there as it is
 	streaming bool   // the path says so
+	counts    bool   // tokens are counted or texts embedded: no model answers
 }
 
 // suffixes are the ends of the paths of endpoints. What stands before them differs from provider to provider.
 var suffixes = [...]struct {
 	end      string
 	endpoint Endpoint
+	counts   bool
 }{
-	{"/chat/completions", Chat},
-	{"/completions", Completions},
-	{"/embeddings", Embeddings},
-	{"/responses", Responses},
-	{"/messages", Messages},
-	{"/messages/count_tokens", Messages},
+	{"/chat/completions", Chat, false},
+	{"/completions", Completions, false},
+	{"/embeddings", Embeddings, true},
+	{"/responses", Responses, false},
+	{"/messages", Messages, false},
+	{"/messages/count_tokens", Messages, true},
 }
 
 // methods are the ends of Google's paths, after the colon.
@@ -50,14 +52,15 @@ var methods = [...]struct {
 	name      string
 	endpoint  Endpoint
 	streaming bool
+	counts    bool
 }{
-	{"generatecontent", Gemini, false},
-	{"streamgeneratecontent", Gemini, true},
-	{"counttokens", Gemini, false},
-	{"embedcontent", Gemini, false},
-	{"batchembedcontents", Gemini, false},
-	{"rawpredict", Messages, false}, // Anthropic's models on Vertex AI
-	{"streamrawpredict", Messages, true},
+	{"generatecontent", Gemini, false, false},
+	{"streamgeneratecontent", Gemini, true, false},
+	{"counttokens", Gemini, false, true},
+	{"embedcontent", Gemini, false, true},
+	{"batchembedcontents", Gemini, false, true},
+	{"rawpredict", Messages, false, false}, // Anthropic's models on Vertex AI
+	{"streamrawpredict", Messages, true, false},
 }
 
 // readTarget reads the value of :path. A path in an unusual spelling that a server may accept (other case, doubled
@@ -71,7 +74,7 @@ func readTarget(method, raw string) target {
 	lower := lowerASCII(t.path)
 	for i := range suffixes {
 		if strings.HasSuffix(lower, suffixes[i].end) {
-			t.endpoint = suffixes[i].endpoint
+			t.endpoint, t.counts = suffixes[i].endpoint, suffixes[i].counts
 			if at := strings.LastIndex(lower, "/deployments/"); at >= 0 && at < len(lower)-len(suffixes[i].end) { // Azure
 				t.named(bare, at+len("/deployments/"), len(lower)-len(suffixes[i].end))
 			}
@@ -89,7 +92,7 @@ func readTarget(method, raw string) target {
 	}
 	for i := range methods {
 		if lower[colon+1:] == methods[i].name {
-			t.endpoint, t.streaming = methods[i].endpoint, methods[i].streaming
+			t.endpoint, t.streaming, t.counts = methods[i].endpoint, methods[i].streaming, methods[i].counts
 			t.named(bare, name, colon)
 		}
 	}

@@ -27,14 +27,15 @@ const (
 func (t *Table) Now() int64 { return t.Clock() }
 
 // Add is that of Budgets.
-func (t *Table) Add(key string, ends, n int64) int64 {
+func (t *Table) Add(key string, per, ends, n int64) int64 {
 	h, now := hash(key), t.Clock()
 	var sum int64
 	for range attempts {
 		at, c, version := t.find(h, now)
 		switch shared := c.hash != h && c.ends > now; {
 		case shared: // and counts for both, until the window of the one whose it is ends
-		case c.hash != h || c.ends < ends:
+		case c.hash != h || c.ends < ends,
+			c.ends > ends+per: // left by a clock that was ahead; else the next window, which another worker has begun
 			c = cell{hash: h, ends: ends}
 		}
 		c.sum = max(0, c.sum+n)
