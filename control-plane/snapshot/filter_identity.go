@@ -18,7 +18,8 @@ var identityScript string
 // copies a list as base64 of JSON, and copies what ends a header as it is.
 func identityFilter(in Input) *hcmv3.HttpFilter {
 	auth := in.Config.Auth
-	refusal := apierror.New(apierror.InvalidAPIKey, "the token does not say who its user is: it has no claim %s", auth.UserClaim)
+	nobody := apierror.New(apierror.InvalidAPIKey, "the token does not say who its user is: it has no claim %s", auth.UserClaim)
+	critical := apierror.New(apierror.InvalidAPIKey, "the token is not accepted: it demands an extension (crit) that is not known here")
 	issuers := map[string]string{}
 	for _, i := range auth.Issuers() {
 		issuers[i.URL] = i.Name
@@ -33,7 +34,8 @@ func identityFilter(in Input) *hcmv3.HttpFilter {
 			"groups_claim":  structpb.NewStringValue(auth.GroupsClaim),
 			"caller_header": structpb.NewStringValue(catalog.CallerHeader),
 			"groups_header": structpb.NewStringValue(catalog.GroupsHeader),
-			"refusal":       structpb.NewStringValue(string(refusal.Body())),
+			"nobody":        structpb.NewStringValue(string(nobody.Body())),
+			"critical":      structpb.NewStringValue(string(critical.Body())),
 		}},
 	})
 }

@@ -21,6 +21,8 @@ const (
 	jwtName = "envoy.filters.http.jwt_authn"
 	// claimsKey is where the verified token's claims are in the filter's dynamic metadata.
 	claimsKey = "claims"
+	// headerKey is where its header is.
+	headerKey = "header"
 	// failureKey, and the issuer's place in the configuration, is where the filter says why a token is not good.
 	failureKey = "failure/"
 )
@@ -86,8 +88,9 @@ func jwtProvider(in Input, n int, issuer config.Issuer) *jwtv3.JwtProvider {
 		ClockSkewSeconds:       uint32(auth.ClockSkew / time.Second),
 		Forward:                false,
 		PayloadInMetadata:      claimsKey,
+		HeaderInMetadata:       headerKey,
 		FailedStatusInMetadata: failureKey + strconv.Itoa(n),
-		JwtCacheConfig:         &jwtv3.JwtCacheConfig{JwtCacheSize: 1000},
+		// No JwtCacheConfig: what is in that cache is not verified again, also when its key is withdrawn.
 	}
 	for _, prefix := range bearerPrefixes { // and from no query, which ends up in logs
 		p.FromHeaders = append(p.FromHeaders, &jwtv3.JwtHeader{Name: "authorization", ValuePrefix: prefix})

@@ -51,6 +51,7 @@ type issuer struct {
 	store  *opStorage
 	client *webClient
 	groups []string // that a login brings, beside staff
+	says   string   // in place of its keys, when it is not empty
 	made   []string // every token that was made, for those who look for leaks
 }
 
@@ -109,6 +110,16 @@ func (i *issuer) start(t harness.T) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", provider)
+	mux.HandleFunc(op.DefaultEndpoints.JwksURI.Relative(), func(w http.ResponseWriter, r *http.Request) {
+		i.mu.Lock()
+		says := i.says
+		i.mu.Unlock()
+		if says == "" {
+			provider.ServeHTTP(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, says)
+	})
 	mux.HandleFunc("/login/username", i.login(op.AuthCallbackURL(provider)))
 	mux.HandleFunc("/logged-out", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "logged out") })
 	s := httptest.NewUnstartedServer(mux)
@@ -135,6 +146,13 @@ func (i *issuer) stop() {
 	defer i.mu.Unlock()
 	i.server.CloseClientConnections()
 	i.server.Close()
+}
+
+// say has it answer something else than its keys; "" is its keys again.
+func (i *issuer) say(text string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.says = text
 }
 
 // rotate publishes another set of keys.

@@ -42,10 +42,11 @@ func TestAScriptThatFailsLetsNobodyIn(t *testing.T) {
 	}
 	const entry = "local function identify(request, settings)\n"
 	for name, defect := range map[string]string{
-		"an error":            `error("SECRETMARKER defect")`,
-		"a missing field":     `local x = request.nothing.there`,
-		"an error half-way":   `request:headers():replace("x-igw-caller", "oidc:half/way"); error({})`,
-		"nothing is returned": `do return end`,
+		"an error":             `error("SECRETMARKER defect")`,
+		"a missing field":      `local x = request.nothing.there`,
+		"an error half-way":    `request:headers():replace("x-igw-caller", "oidc:half/way"); error({})`,
+		"nothing is returned":  `do return end`,
+		"nonsense is returned": `do return {} end`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := echoWith(t, edited(t, entry, entry+defect+"\n"), env(), i)

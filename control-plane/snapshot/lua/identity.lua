@@ -54,16 +54,21 @@ local function list(value)
   return table.concat(out, ",")
 end
 
+-- Returns "known" for who is let in, and for who is for another filter to judge; else the setting with the answer.
 local function identify(request, settings)
   local verified = request:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
   local claims = verified and verified["claims"]
   if claims == nil then
-    return true
+    return "known"
+  end
+  -- RFC 7515, 4.1.11: who does not know what a signature demands must refuse it, and jwt_authn does not look.
+  if verified["header"] == nil or verified["header"]["crit"] ~= nil then
+    return "critical"
   end
   local issuer = settings:get("issuers")[claims["iss"]]
   local user = text(claim(claims, settings:get("user_claim")))
   if issuer == nil or user == nil then
-    return false
+    return "nobody"
   end
   local headers = request:headers()
   headers:remove("authorization")
@@ -75,19 +80,20 @@ local function identify(request, settings)
   else
     headers:remove(settings:get("groups_header"))
   end
-  return true
+  return "known"
 end
 
 function envoy_on_request(request)
   local settings = request:filterContext()
   -- Envoy lets a request go on when its script fails: a defect here must not make one that has no name. What is caught
   -- may be no text, and that would be the next failure.
-  local ran, known = pcall(identify, request, settings)
+  local ran, why = pcall(identify, request, settings)
   if not ran then
-    request:logErr(tostring(known))
+    request:logErr(tostring(why))
   end
-  if not ran or not known then
+  if not ran or why ~= "known" then
+    local body = settings:get(why == "critical" and why or "nobody")
     local headers = { [":status"] = "401", ["content-type"] = "application/json", ["www-authenticate"] = 'Bearer error="invalid_token"' }
-    request:respond(headers, settings:get("refusal"))
+    request:respond(headers, body)
   end
 end
