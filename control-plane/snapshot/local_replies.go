@@ -8,6 +8,7 @@ import (
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
@@ -45,9 +46,10 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(allOf(status(429), metadataMissing(limits.Namespace, limits.RefusedField)), apierror.RateLimited,
 			"too many requests: a limit of this gateway is reached, Retry-After says for how many seconds"),
 		reply(flags("RLSE"), apierror.Unavailable, "the gateway cannot check its limits at the moment: try again"),
-		reply(flags("NR", "NC"), apierror.NotFound, "no such endpoint"),
+		reply(oneOf(flags("NR", "NC"), because("absolute_path_rejected")), apierror.NotFound, "no such endpoint"),
 		reply(status(426), apierror.InvalidRequest, "HTTP/1.0 is not served: use HTTP/1.1 or HTTP/2 (in nginx: proxy_http_version 1.1)"),
-		reply(flags("DPE"), apierror.InvalidRequest, "the request is not valid HTTP"),
+		// In the midst of a body the flag is not set yet; only the reason tells it from a 400 of the gateway's own.
+		reply(oneOf(flags("DPE"), allOf(status(400), because("http1."))), apierror.InvalidRequest, "the request is not valid HTTP"),
 		reply(allOf(status(400), matches(headerRegex(":path", `.*#.*|[^?]*%00.*`))), apierror.InvalidRequest,
 			"the path has a null byte, or the fragment of a URL (#…)"),
 		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
@@ -74,12 +76,20 @@ func reply(f *accesslogv3.AccessLogFilter, kind apierror.Kind, message string) *
 	return &hcmv3.ResponseMapper{
 		Filter:     f,
 		StatusCode: u32(uint32(e.Status())),
-		// Some replies are made before there are filters (responseHeadersFilter).
-		HeadersToAdd: []*corev3.HeaderValueOption{setHeader(noSniff, "nosniff")},
+		HeadersToAdd: replyHeaders(),
 		BodyFormatOverride: &corev3.SubstitutionFormatString{
 			Format:      &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline(body)},
 			ContentType: "application/json",
 		},
+	}
+}
+
+// replyHeaders are for the replies that are made before there are filters (responseHeadersFilter), or before the request
+// has its id.
+func replyHeaders() []*corev3.HeaderValueOption {
+	return []*corev3.HeaderValueOption{
+		setHeader(noSniff, "nosniff"),
+		{Header: &corev3.HeaderValue{Key: "x-request-id", Value: "%UNIQUE_ID%"}, AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT},
 	}
 }
 
@@ -133,6 +143,24 @@ func metadataMissing(namespace, field string) *accesslogv3.AccessLogFilter {
 			},
 			MatchIfKeyNotFound: yes(),
 		},
+	}}
+}
+
+// because looks at the reason, which the access log calls details: whether it begins with these words.
+func because(reason string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+		ExtensionFilter: &accesslogv3.ExtensionFilter{
+			Name: "envoy.access_loggers.extension_filters.cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{
+				Expression: "response.code_details.startsWith('" + reason + "')",
+			})},
+		},
+	}}
+}
+
+func oneOf(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
+		OrFilter: &accesslogv3.OrFilter{Filters: filters},
 	}}
 }
 
