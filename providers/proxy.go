@@ -91,10 +91,35 @@ func bodyModels(r ProxyRequest) ([]string, *apierror.Error) {
 			return nil, apierror.New(apierror.InvalidRequest, "the form in the request body cannot be read")
 		}
 		return values["model"], nil
+	case kind == "application/x-www-form-urlencoded": // what looks like JSON may be read as either
+		models, refusal := jsonModel(r.Body)
+		return append(models, formModels(r.Body)...), refusal
 	case kind == "application/json", strings.HasSuffix(kind, "+json"), looksLikeObject(r.Body):
+		switch strings.ToLower(params["charset"]) {
+		case "", "utf-8", "utf8", "us-ascii":
+		default: // a server that obeys it would read other members
+			return nil, apierror.New(apierror.InvalidRequest, "the charset of the content-type cannot be read: send JSON in UTF-8")
+		}
 		return jsonModel(r.Body)
 	}
 	return nil, nil
+}
+
+// formModels gives every model that a reader of forms could find in a body, however much of it is no form.
+func formModels(body []byte) []string {
+	plain := func(s string) string {
+		if text, err := url.QueryUnescape(s); err == nil {
+			return text
+		}
+		return s
+	}
+	var models []string
+	for _, pair := range strings.FieldsFunc(string(body), func(c rune) bool { return c == '&' || c == ';' }) {
+		if name, value, _ := strings.Cut(pair, "="); plain(name) == "model" {
+			models = append(models, plain(value))
+		}
+	}
+	return models
 }
 
 func jsonModel(body []byte) ([]string, *apierror.Error) {

@@ -215,6 +215,7 @@ func (x *exchange) request() (*policy.Request, pathParts, error) {
 	if parts.refusal = refusal; refusal == nil {
 		parts.target = target
 	}
+	r.SentAsJSON = target.Proxy == "" // by the routes of the model endpoints
 	switch {
 	case target.Proxy != "":
 		parts.prefix = path[:len("/proxy/")+len(target.Proxy)]

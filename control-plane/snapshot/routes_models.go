@@ -37,6 +37,8 @@ func modelRoute(in Input, p config.Provider, e catalog.Endpoint, path string) *r
 	action.PrefixRewrite = basePath(p) + path // an exact match: the whole path is replaced, the query stays
 	r := providerRoute(p, exactPath(e.Path(), headerIs(catalog.ProviderHeader, p.ID)), action)
 	r.Name = string(e) + ": " + p.ID
+	// The body was read as JSON: no provider is to take it for something else, such as a form with another model in it.
+	r.RequestHeadersToAdd = append(r.RequestHeadersToAdd, setHeader("content-type", "application/json"))
 	if in.Config.Policy.Open && in.WasmPath != "" {
 		r.TypedPerFilterConfig = withoutExtProc()
 	}

@@ -89,6 +89,24 @@ func TestBodiesOfEveryFraming(t *testing.T) {
 	}
 }
 
+// A body that another reader would take for something else than JSON is refused, whether or not its headers have gone on.
+func TestBodiesOfOtherTypes(t *testing.T) {
+	t.Parallel()
+	w := sidecar(t)
+	for _, hold := range []bool{false, true} {
+		l := w.with(t, plugin{policy: bodyPolicy, HoldHeaders: hold, configuration: holding(t, bodyPolicy, hold)})
+		for kind, status := range map[string]int{
+			"application/json; charset=utf-8": 200, "text/plain": 200,
+			"application/x-www-form-urlencoded": 415, "application/json; charset=utf-7": 415,
+			"application/json, multipart/form-data; boundary=x": 415,
+		} {
+			r, got := l.ask(t, "/v1/chat/completions", `{"model":"gpt-4o","x":"&model=gpt-9-preview&"}`, host("api.openai.com"), "X-Team: red", "Content-Type: "+kind)
+			assert.Equal(t, status, r.Status, "%s, held: %v: %s", kind, hold, r)
+			assert.Equal(t, status == 200, len(got) == 1, "%s, held: %v", kind, hold)
+		}
+	}
+}
+
 func trailing(r *http.Request) {
 	r.ContentLength, r.Trailer = -1, http.Header{"X-Sum": {"1"}}
 	r.Body = io.NopCloser(reader{r.Body})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,6 +66,7 @@ var (
 type seen struct {
 	Status                          int
 	Rule, Answer, URI, Body, Length string
+	Type                            string // content-type that the provider got
 }
 
 // both sends a request to either gateway and holds the outcomes together.
@@ -93,6 +95,7 @@ func (w *twin) both(t *testing.T, name, path, body string, change func(*http.Req
 		got[i] = seen{Status: resp.StatusCode, Rule: resp.Header.Get("X-Policy-Rule"), Answer: string(answer)}
 		if all := w.provider[i].Requests(); len(all) > 0 {
 			got[i].URI, got[i].Body, got[i].Length = all[0].URI, string(all[0].Body), all[0].Header.Get("Content-Length")
+			got[i].Type = strings.Join(all[0].Header.Values("Content-Type"), ", ")
 			assert.Len(t, all, 1, "%s, %s", name, w.names[i])
 		}
 	}
@@ -200,6 +203,35 @@ func TestBothLanesReadBodiesAlike(t *testing.T) {
 			for _, file := range files {
 				path, body := planCase(t, file)
 				w.both(t, filepath.Base(file), path, body, nil)
+			}
+		})
+	}
+}
+
+// What was read as JSON goes on as JSON. A provider that obeys another type would find another model in the same bytes.
+func TestBodiesGoOnAsWhatTheyWereReadAs(t *testing.T) {
+	t.Parallel()
+	const body = `{"model":"openai/gpt-4o","x":"&model=dear&"}`
+	kinds := map[string]http.Header{
+		"none": {"Content-Type": nil}, "a form": {"Content-Type": {"application/x-www-form-urlencoded"}}, "text": {"Content-Type": {"text/plain"}},
+		"UTF-7": {"Content-Type": {"application/json; charset=utf-7"}}, "two": {"Content-Type": {"application/json", "multipart/form-data; boundary=x"}},
+	}
+	for name, twin := range map[string]func(testing.TB) *twin{"no policy": freeTwin, "a policy": policedTwin} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := twin(t)
+			for kind, header := range kinds {
+				typed := func(r *http.Request) { maps.Copy(r.Header, header) }
+				got := w.both(t, kind, "/v1/chat/completions", body, typed)
+				assert.Equal(t, http.StatusOK, got.Status, "%s: %s", kind, got.Answer)
+				assert.Equal(t, "application/json", got.Type, kind)
+				got = w.both(t, kind+" at /proxy", "/proxy/openai/chat/completions", body, typed)
+				if name == "a policy" && kind != "none" && kind != "text" {
+					assert.Equal(t, http.StatusUnsupportedMediaType, got.Status, "%s: %s", kind, got.Answer)
+					continue
+				}
+				assert.Equal(t, http.StatusOK, got.Status, "%s: %s", kind, got.Answer)
+				assert.Equal(t, strings.Join(header["Content-Type"], ","), got.Type, "what is only passed on stays as it is")
 			}
 		})
 	}

@@ -28,6 +28,11 @@ func (r *Request) streaming(p *Policy) bool {
 	return s.streaming == yes
 }
 
+// toolMembers offer tools: OpenAI's today and before, Anthropic's MCP servers, and the search of OpenAI's search models.
+var toolMembers = [...]string{"tools", "functions", "mcp_servers", searchMember}
+
+const searchMember = "web_search_options" // an empty object switches it on
+
 // hasTools says whether the request offers tools to the model.
 func (r *Request) hasTools(p *Policy) bool {
 	s := &r.seen
@@ -38,8 +43,9 @@ func (r *Request) hasTools(p *Policy) bool {
 		return false
 	}
 	s.tools = no
-	for _, name := range [...]string{"tools", "functions"} {
-		if v, ok := s.doc.Member(name); ok && !v.Blank() {
+	for _, name := range toolMembers {
+		v, ok := s.doc.Member(name)
+		if ok && (!v.Blank() || name == searchMember && v.Kind == jsonedit.Object) {
 			s.tools = yes
 		}
 	}
@@ -71,11 +77,11 @@ func (s *seen) findImage(body []byte) bool {
 		pos = end
 		text := jsonedit.Unescaped(s.scratch, quoted)
 		if key {
-			if string(text) == "image_url" { // OpenAI
+			if isOneOf(text, "image_url", "image_embeds") { // OpenAI, vLLM
 				return true
 			}
 			name = nil
-			if string(text) == "type" || string(text) == "mimeType" || string(text) == "mime_type" {
+			if isOneOf(text, imageNames[:]...) {
 				name = append(name, text...)
 				pos = valueAfter(body, end)
 				if body[pos] != '"' {
@@ -84,18 +90,41 @@ func (s *seen) findImage(body []byte) bool {
 			}
 			continue
 		}
-		switch string(name) {
-		case "type":
-			if string(text) == "image" || string(text) == "input_image" || string(text) == "image_url" { // Anthropic, OpenAI
+		switch {
+		case name == nil:
+		case isOneOf(name, "type"):
+			if isOneOf(text, imageTypes[:]...) {
 				return true
 			}
-		case "mimeType", "mime_type":
-			if len(text) > 6 && strings.EqualFold(string(text[:6]), "image/") { // Google
+		case isOneOf(name, "mimeType", "mime_type", "media_type"):
+			if beginsWith(text, "image/") {
 				return true
 			}
+		case beginsWith(text, "data:image/"):
+			return true
 		}
 		name = nil
 	}
+}
+
+// imageNames are the members whose texts tell an image.
+var imageNames = [...]string{"type", "mimeType", "mime_type", "media_type", "url", "file_data", "file_url", "fileUri", "file_uri", "image"}
+
+// imageTypes are the types of parts and items that are images: Anthropic's, OpenAI's, those of its tools, and vLLM's.
+var imageTypes = [...]string{"image", "input_image", "image_url", "image_embeds", "computer_screenshot", "image_generation_call"}
+
+// isOneOf compares in any case, since some servers do.
+func isOneOf(text []byte, words ...string) bool {
+	for _, word := range words {
+		if len(text) == len(word) && strings.EqualFold(string(text), word) {
+			return true
+		}
+	}
+	return false
+}
+
+func beginsWith(text []byte, prefix string) bool {
+	return len(text) >= len(prefix) && strings.EqualFold(string(text[:len(prefix)]), prefix)
 }
 
 // valueAfter gives where the value begins whose name ends before pos.

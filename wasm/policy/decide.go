@@ -88,6 +88,9 @@ func (p *Policy) finish(r *Request, d Decision) Decision {
 	case encoded:
 		d.halted(NotReadable, 415, "invalid_request", "",
 			"the policy here has to read the request body: send it without content-encoding")
+	case otherType:
+		d.halted(NotReadable, 415, "invalid_request", "",
+			"the policy here has to read the request body: send it with the content-type application/json, in UTF-8")
 	case tooLarge:
 		d.halted(TooLarge, 413, "request_too_large", "", "the request body is larger than the "+number(p.maxBody)+" bytes that the policy here reads")
 	case running:

@@ -119,7 +119,7 @@ func TestARequestAsksTheHostOnceAndForgetsItWithReset(t *testing.T) {
 		d := p.Decide(&r)
 		assert.Equal(t, "c", d.Name)
 		assert.Equal(t, `{"model":"a","user":"c"}`, string(d.AppendBody(nil, &r)), i)
-		assert.Equal(t, map[string]int{"x-team": 1}, facts.asked)
+		assert.Equal(t, map[string]int{"x-team": 1, contentType: 1}, facts.asked)
 		provider, model := p.Named(&r)
 		assert.Equal(t, ":a", provider+":"+model)
 	}

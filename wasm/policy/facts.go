@@ -17,6 +17,7 @@ const (
 	unreadable      // the body: problem says why
 	tooLarge        // the body, and the policy refuses such
 	encoded         // the body is compressed
+	otherType       // the body is said to be something else than JSON in UTF-8
 )
 
 // seen is what was found out about one request, each thing once.
@@ -88,6 +89,12 @@ func (r *Request) document(p *Policy) bool {
 		}
 		return !s.docBad
 	}
+	if !r.SentAsJSON && r.Facts != nil && r.Body.State != NoBody {
+		if kind, ok := r.Facts.Header(contentType); ok && !plainJSON(kind) {
+			s.halt = otherType
+			return false
+		}
+	}
 	if s.docGiven {
 		s.docDone = true
 		s.docBad = !r.guard(p)
@@ -118,6 +125,31 @@ func (r *Request) document(p *Policy) bool {
 	s.doc = doc
 	s.docBad = !r.guard(p)
 	return !s.docBad
+}
+
+const contentType = "content-type"
+
+// plainJSON says that a body of this content-type is read by all as JSON in UTF-8, as far as it is JSON. Servers that
+// take forms would read another model out of the same bytes, and so would those that obey a charset such as UTF-7. What
+// names no form is let be: clients forget the header, and send all kinds.
+func plainJSON(kind string) bool {
+	kind = strings.ToLower(kind)
+	if strings.Contains(kind, "form") || strings.Contains(kind, "multipart") {
+		return false
+	}
+	for {
+		_, after, found := strings.Cut(kind, "charset")
+		if !found {
+			return true
+		}
+		charset, rest, _ := strings.Cut(after, ";")
+		switch strings.Trim(charset, " \t=\"'") {
+		case "utf-8", "utf8", "us-ascii", "":
+			kind = rest
+		default:
+			return false
+		}
+	}
 }
 
 // refuse halts because of what the body holds.

@@ -132,7 +132,8 @@ func (r *reader) name(path string, v jsonedit.Value) string {
 
 // prepare derives what decisions need from the rules.
 func (p *Policy) prepare() {
-	p.guarded = []string{"model", "stream", "messages", "input", "contents", "system", "instructions", "tools", "functions"}
+	p.guarded = []string{"model", "stream", "messages", "input", "contents", "system", "instructions"}
+	p.guarded = append(p.guarded, toolMembers[:]...)
 	p.guarded = append(p.guarded, capNames[:]...)
 	p.guarded = append(p.guarded, geminiConfigs[:]...)
 	var all lookups
@@ -156,6 +157,9 @@ func (p *Policy) prepare() {
 		if l.kind == lookHeader {
 			p.headers = append(p.headers, l.name)
 		}
+	}
+	if p.needsBody && !slices.Contains(p.headers, contentType) {
+		p.headers = append(p.headers, contentType)
 	}
 	slices.Sort(p.guarded)
 	p.guarded = slices.Compact(p.guarded)

@@ -22,7 +22,7 @@ type Policy struct {
 	index   index
 	hosts   []hostRow
 	guarded []string // member names that may not appear in other spellings
-	headers []string // that rules ask for
+	headers []string // that rules, and the reading of bodies, ask for
 
 	guardsCapitals bool // one of them holds capitals
 	maxBody        int64
@@ -55,7 +55,7 @@ func (p *Policy) NeedsBody() bool { return p.needsBody }
 // NeedsUsage says whether any rule counts tokens, so that the usage of answers has to be observed and charged.
 func (p *Policy) NeedsUsage() bool { return p.needsUsage }
 
-// Headers are the names of the request headers that rules ask for.
+// Headers are the names of the request headers that decisions ask for.
 func (p *Policy) Headers() []string { return p.headers }
 
 // FailOpen says that a request passes when the policy cannot be applied to it because of a fault of the filter itself.

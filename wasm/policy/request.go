@@ -50,6 +50,10 @@ type Request struct {
 	Model     string // as the provider gets it, where routing has decided it; else it is found in body or path
 	Body      Body
 	Facts     Facts
+
+	// SentAsJSON says that the host sends the body as JSON, whatever content-type the client gave.
+	SentAsJSON bool
+
 	Budgets   Budgets
 
 	seen seen
