@@ -60,8 +60,20 @@ func hostModule(r wazero.Runtime) error {
 			return m.hand([]byte(value), at, size)
 		},
 		"proxy_set_property":    func(context.Context, api.Module, uint32, uint32, uint32, uint32) uint32 { return statusOK },
-		"proxy_get_shared_data": notThere5,
-		"proxy_set_shared_data": notThere5,
+		"proxy_get_shared_data": func(ctx context.Context, _ api.Module, p, n, at, size, cas uint32) uint32 {
+			m := machineOf(ctx)
+			data, ok := m.shared[m.read(p, n)]
+			if !ok {
+				return notFound
+			}
+			m.module.Memory().WriteUint32Le(cas, 1)
+			return m.hand([]byte(data), at, size)
+		},
+		"proxy_set_shared_data": func(ctx context.Context, _ api.Module, p, n, value, valueSize, _ uint32) uint32 {
+			m := machineOf(ctx)
+			m.shared[m.read(p, n)] = m.read(value, valueSize)
+			return statusOK
+		},
 		"proxy_define_metric": func(ctx context.Context, _ api.Module, _, p, n, id uint32) uint32 {
 			m := machineOf(ctx)
 			m.names = append(m.names, m.read(p, n))

@@ -60,6 +60,7 @@ type machine struct {
 	module        api.Module
 	configuration []byte
 	properties    map[string]string
+	shared        map[string]string
 	logs          []string
 	counters      map[string]int64 // by name
 	names         []string         // of counters, by id
@@ -85,12 +86,12 @@ func boot(t *testing.T, configuration []byte) (*machine, bool) {
 	c, err := builtModule()
 	require.NoError(t, err)
 	m := &machine{
-		t: t, configuration: configuration, counters: map[string]int64{}, next: rootContext,
+		t: t, configuration: configuration, counters: map[string]int64{}, shared: map[string]string{}, next: rootContext,
 		properties: map[string]string{"xds\x00route_name": "chat/completions: wasm"},
 	}
 	ctx := m.context()
 	m.module, err = c.runtime.InstantiateModule(ctx, c.module, wazero.NewModuleConfig().WithName("").
-		WithStartFunctions("_initialize").WithSysWalltime().WithSysNanotime())
+		WithStartFunctions("_initialize").WithWalltime(func() (int64, int32) { return 1_800_000_000, 0 }, 1).WithSysNanotime())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = m.module.Close(ctx) })
 	m.call("proxy_on_context_create", rootContext, 0)

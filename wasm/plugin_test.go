@@ -81,8 +81,12 @@ type reply struct {
 
 // post sends a request in pieces of the given size; 0 is in one.
 func (e envoy) post(path string, body []byte, piece int, headers ...[2]string) outcome {
-	id := e.InitializeHttpContext()
 	all := append([][2]string{{":method", "POST"}, {":path", path}, {"content-length", strconv.Itoa(len(body))}}, headers...)
+	return e.send(all, body, piece)
+}
+
+func (e envoy) send(all [][2]string, body []byte, piece int) outcome {
+	id := e.InitializeHttpContext()
 	action := e.CallOnRequestHeaders(id, all, len(body) == 0)
 	if piece == 0 {
 		piece = max(1, len(body))

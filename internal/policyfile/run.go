@@ -52,23 +52,29 @@ func Run(p *policy.Policy, cases []Case) Report {
 }
 
 func run(p *policy.Policy, names []string, c *Case) (Result, []policy.Step) {
-	budgets := newBudgets()
-	var r policy.Request
-	var d policy.Decision
-	for range max(1, c.Repeat) {
-		r.Reset()
-		c.Request.fill(&r, p.MaxBody())
-		r.Budgets = budgets
-		if d = p.Decide(&r); d.Verdict == policy.Pass {
-			policy.Charge(budgets, d.Holds, c.Usage)
-		}
-	}
+	r, d := decide(p, c)
 	result := Result{Case: c, Action: d.Outcome.String(), Rule: none, Status: d.Status}
 	if d.Name != "" {
 		result.Rule = d.Name
 	}
-	result.Differs = c.Want.compare(p, &r, &d, result)
+	result.Differs = c.Want.compare(p, r, &d, result)
 	return result, slices.Clone(d.Steps)
+}
+
+// decide gives the last of the decisions on a case.
+func decide(p *policy.Policy, c *Case) (*policy.Request, policy.Decision) {
+	budgets := newBudgets()
+	r := new(policy.Request)
+	var d policy.Decision
+	for range max(1, c.Repeat) {
+		r.Reset()
+		c.Request.fill(r, p.MaxBody())
+		r.Budgets = budgets
+		if d = p.Decide(r); d.Verdict == policy.Pass {
+			policy.Charge(budgets, d.Holds, c.Usage)
+		}
+	}
+	return r, d
 }
 
 // fill makes the request that a policy sees.

@@ -54,7 +54,7 @@ type Request struct {
 	// SentAsJSON says that the host sends the body as JSON, whatever content-type the client gave.
 	SentAsJSON bool
 
-	Budgets   Budgets
+	Budgets Budgets
 
 	seen seen
 }
