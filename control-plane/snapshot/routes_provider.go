@@ -6,6 +6,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
@@ -17,6 +18,10 @@ const retryHintHeader = "x-igw-retry-hint"
 // passed on at once, with its Retry-After, because the client knows better whether to wait.
 const longestRetryAfter = 5 * time.Second
 
+// retryBuffer is the largest body that can be sent again. Envoy holds it as long as the answer lasts, so that more than the
+// longest conversations would make images and files a matter of gigabytes.
+const retryBuffer = 1 << 20
+
 // providerRoute is a route to a provider: nothing of the client's identity goes there, and nothing that is meant for
 // a browser on the provider's own site comes back.
 func providerRoute(p config.Provider, m *routev3.RouteMatch, action *routev3.RouteAction) *routev3.Route {
@@ -25,6 +30,7 @@ func providerRoute(p config.Provider, m *routev3.RouteMatch, action *routev3.Rou
 		Action:                  &routev3.Route_Route{Route: action},
 		RequestHeadersToRemove:  withheldHeaders(p),
 		RequestHeadersToAdd:     fixedHeaders(p),
+		RequestBodyBufferLimit:  wrapperspb.UInt64(retryBuffer),
 		ResponseHeadersToRemove: append(corsHeaders(), retryHintHeader, "alt-svc", "content-security-policy", "set-cookie", "strict-transport-security"),
 		ResponseHeadersToAdd: []*corev3.HeaderValueOption{{
 			// The gateway's own id replaces the provider's; support at the provider asks for theirs.

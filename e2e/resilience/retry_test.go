@@ -83,21 +83,41 @@ func TestALongOrUnreadableRetryAfterPassesAtOnce(t *testing.T) {
 func TestARetrySendsTheWholeBodyAgain(t *testing.T) {
 	t.Parallel()
 	g := shared(t)
-	var lengths []int
-	model := g.one.on(func(n int, w http.ResponseWriter, r *http.Request) {
-		text, _ := io.ReadAll(r.Body)
-		lengths = append(lengths, len(text))
-		if n == 1 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
+	for name, fails := range map[string]func(http.ResponseWriter){
+		"busy": func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, "reset": hangUp,
+	} {
+		for _, size := range []int{100 << 10, 900 << 10} {
+			var lengths []int
+			model := g.one.on(func(n int, w http.ResponseWriter, r *http.Request) {
+				text, _ := io.ReadAll(r.Body)
+				lengths = append(lengths, len(text))
+				if n == 1 {
+					fails(w)
+					return
+				}
+				answer(w, "good")
+			})
+			text := `{"model":"one/` + model + `","pad":"` + strings.Repeat("p", size) + `"}`
+			r := g.Chat(t, text)
+			assert.Equal(t, http.StatusOK, r.Status, "%s, %d: %s", name, size, r)
+			want := len(text) - len("one/")
+			assert.Equal(t, []int{want, want}, lengths, "%s, %d", name, size)
 		}
-		answer(w, "good")
+	}
+}
+
+// Nobody holds a body that is larger than a conversation: what the provider says to it passes.
+func TestAVeryLargeBodyIsSentOnce(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	model := g.one.on(func(n int, w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		failing(http.StatusServiceUnavailable, "1", 100)(n, w, r)
 	})
-	text := `{"model":"one/` + model + `","pad":"` + strings.Repeat("p", 100<<10) + `"}`
-	r := g.Chat(t, text)
-	assert.Equal(t, http.StatusOK, r.Status, "%s", r)
-	want := len(text) - len("one/")
-	assert.Equal(t, []int{want, want}, lengths)
+	r := g.Chat(t, `{"model":"one/`+model+`","pad":"`+strings.Repeat("p", 3<<20)+`"}`)
+	assert.Equal(t, http.StatusServiceUnavailable, r.Status, "%s", r)
+	assert.Equal(t, "1", r.Header.Get("Retry-After"))
+	assert.Equal(t, 1, g.one.attempts(model))
 }
 
 func TestGzipPassesUntouched(t *testing.T) {

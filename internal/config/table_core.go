@@ -68,7 +68,7 @@ func clientRows() []variable {
 		row("CLIENT_TIMEOUT", "0", limit, func(c *Config) *time.Duration { return &c.Client.Timeout },
 			"Time for a provider's whole answer, streams included; 0 for no limit."),
 		row("CLIENT_RESPONSE_HEADER_TIMEOUT", "5m", limit, func(c *Config) *time.Duration { return &c.Client.ResponseHeaderTimeout },
-			"Time to the first byte of an answer: models think for minutes; 0 for no limit."),
+			"Time to the first byte of an answer: models think for minutes; 0 for no limit. When it is shorter than `CLIENT_STREAM_IDLE_TIMEOUT`, a provider that is too slow is asked again, as `CLIENT_MAX_RETRIES` allows."),
 		row("CLIENT_STREAM_IDLE_TIMEOUT", "5m", limit, func(c *Config) *time.Duration { return &c.Client.StreamIdleTimeout },
 			"Longest silence within an answer; 0 for no limit."),
 		row("CLIENT_IDLE_CONN_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Client.IdleConnTimeout },
@@ -80,7 +80,7 @@ func clientRows() []variable {
 		row("CLIENT_TLS_CA_PATH", "", path, func(c *Config) *string { return &c.Client.TLSCAPath },
 			"PEM file of the authorities to trust for providers, in place of the system's."),
 		row("CLIENT_MAX_RETRIES", "2", integer("count", 0, 100), func(c *Config) *int { return &c.Client.MaxRetries },
-			"Further attempts after a failed connection, a reset before the first byte, or a 429 or 503; never after a byte was sent to the client."),
+			"Further attempts after a failed connection, a reset before the first byte, or a 429 or 503; never after a byte was sent to the client, nor with a body of more than 1 MiB."),
 	}
 }
 
