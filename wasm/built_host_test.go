@@ -59,7 +59,7 @@ func hostModule(r wazero.Runtime) error {
 			}
 			return m.hand([]byte(value), at, size)
 		},
-		"proxy_set_property":    func(context.Context, api.Module, uint32, uint32, uint32, uint32) uint32 { return statusOK },
+		"proxy_set_property": func(context.Context, api.Module, uint32, uint32, uint32, uint32) uint32 { return statusOK },
 		"proxy_get_shared_data": func(ctx context.Context, _ api.Module, p, n, at, size, cas uint32) uint32 {
 			m := machineOf(ctx)
 			data, ok := m.shared[m.read(p, n)]
