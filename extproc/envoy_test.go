@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/inference-gateway/envoy-inference-gateway/extproc"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
@@ -82,6 +83,8 @@ type request struct {
 	headers  map[string]string
 	pieces   []string // of the body; none for a request without a body
 	trailers bool     // it ends with trailers, so no piece says that it is the last
+	asked    string   // a name in the stream's initial metadata: what the route wants to know
+	open     bool     // it goes on, and nobody sends what
 }
 
 // answer is what becomes of it.
@@ -101,7 +104,7 @@ func headersMessage(r request) *extprocv3.ProcessingRequest {
 		list = append(list, &corev3.HeaderValue{Key: k, RawValue: []byte(v)})
 	}
 	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestHeaders{RequestHeaders: &extprocv3.HttpHeaders{
-		Headers: &corev3.HeaderMap{Headers: list}, EndOfStream: len(r.pieces) == 0 && !r.trailers,
+		Headers: &corev3.HeaderMap{Headers: list}, EndOfStream: len(r.pieces) == 0 && !r.trailers && !r.open,
 	}}}
 }
 
@@ -120,6 +123,9 @@ func trailersMessage() *extprocv3.ProcessingRequest {
 func (e *envoy) send(t testing.TB, r request) answer {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	if r.asked != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, r.asked, "x")
+	}
 	s, err := e.client.Process(ctx)
 	require.NoError(t, err)
 	go func() {
@@ -135,11 +141,11 @@ func (e *envoy) send(t testing.TB, r request) answer {
 			_ = s.Send(trailersMessage())
 		}
 	}()
-	return read(t, s)
+	return read(t, s, r)
 }
 
 // read takes the answer to the end of the stream and refuses what Envoy would: another order than headers, body; an end that is missing or not the last; anything after an immediate response.
-func read(t testing.TB, s stream) answer {
+func read(t testing.TB, s stream, q request) answer {
 	t.Helper()
 	a := answer{set: map[string]string{}}
 	var messages int
@@ -160,6 +166,7 @@ func read(t testing.TB, s stream) answer {
 			require.False(t, began, "headers twice")
 			began = true
 			require.True(t, r.RequestHeaders.GetResponse().GetClearRouteCache(), "the route must be chosen anew")
+			ended = q.open
 			for _, h := range r.RequestHeaders.GetResponse().GetHeaderMutation().GetSetHeaders() {
 				assert.Equal(t, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD, h.GetAppendAction())
 				a.set[h.GetHeader().GetKey()] = string(h.GetHeader().GetRawValue())

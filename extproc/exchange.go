@@ -19,8 +19,10 @@ const drainFactor = 8
 // exchange is the state of one request. It belongs to the goroutine of its gRPC stream and to no other. Each phase
 // takes what Envoy sent and returns what to send back; done says that Envoy needs nothing more.
 type exchange struct {
-	dir     *providers.Directory
-	reckons bool // the request goes its way anyhow: say only what it may take (control-plane/snapshot)
+	dir *providers.Directory
+	// What the route says (control-plane/snapshot):
+	reckons     bool // the request goes its way anyhow: say only what it may take
+	headersOnly bool // nothing else will come
 
 	path     string // as it came
 	target   providers.Target
@@ -64,7 +66,11 @@ func (x *exchange) onHeaders(h *extprocv3.HttpHeaders) (out replies, done bool) 
 	if n, err := strconv.ParseInt(length, 10, 64); err == nil && n > drainFactor*x.dir.MaxBody() {
 		return refuse(x.tooLarge()), true
 	}
-	if h.GetEndOfStream() {
+	switch {
+	case x.headersOnly:
+		out, done = x.finish()
+		return out[:1], done
+	case h.GetEndOfStream():
 		return x.finish()
 	}
 	return nil, false

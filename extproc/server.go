@@ -55,6 +55,7 @@ func (s *Server) Process(stream grpc.BidiStreamingServer[extprocv3.ProcessingReq
 	x := newExchange(s.dir.Load())
 	if asked, ok := metadata.FromIncomingContext(stream.Context()); ok {
 		x.reckons = len(asked.Get(catalog.TokensHeader)) > 0
+		x.headersOnly = len(asked.Get(catalog.CheckedHeader)) > 0
 	}
 	for {
 		m, err := stream.Recv()

@@ -275,7 +275,7 @@ func TestAnExchangeKeepsTheDirectoryThatItBeganWith(t *testing.T) {
 	eventuallyWaiting(t, 1)
 	e.server.Update(directory("groq"))
 	require.NoError(t, s.Send(bodyMessage(asked, true)))
-	assert.Equal(t, "openai", read(t, s).set["x-igw-provider"])
+	assert.Equal(t, "openai", read(t, s, request{}).set["x-igw-provider"])
 	_, kind, _ := errorOf(t, e.send(t, request{path: chat, pieces: []string{asked}}))
 	assert.Equal(t, "unknown_provider", kind)
 }

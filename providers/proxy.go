@@ -52,9 +52,18 @@ func (d *Directory) CheckProxyFor(c Caller, r ProxyRequest) ([]byte, *apierror.E
 	if refusal != nil {
 		return nil, refusal
 	}
-	if !d.filter.Empty() {
-		if refusal := oneModel(r.Body); refusal != nil {
+	if !d.filter.Empty() || rights.RestrictsModels() {
+		inQuery, refusal := queriedModels(r.Path)
+		if refusal != nil {
 			return nil, refusal
+		}
+		models = append(models, inQuery...)
+	}
+	if !d.filter.Empty() {
+		for _, refusal := range []*apierror.Error{noBatch(r), oneModel(r.Body)} {
+			if refusal != nil {
+				return nil, refusal
+			}
 		}
 	}
 	for _, m := range models {
@@ -68,7 +77,7 @@ func (d *Directory) CheckProxyFor(c Caller, r ProxyRequest) ([]byte, *apierror.E
 	return heldProxy(r, models, rights)
 }
 
-// namedModels gives every model that the path names, or a body of one of the usual kinds.
+// namedModels gives every model that the path names, and a body of one of the usual kinds.
 func namedModels(r ProxyRequest) ([]string, *apierror.Error) {
 	inPath, refusal := pathModels(r.Path)
 	if refusal != nil || len(r.Body) == 0 {

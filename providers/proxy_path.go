@@ -50,6 +50,31 @@ func pathModels(path string) ([]string, *apierror.Error) {
 	return nil, nil
 }
 
+// queriedModels are the models that the query of a path names: a GET may have nothing else to name one by. What the provider
+// might read in another way is refused.
+func queriedModels(path string) (models []string, _ *apierror.Error) {
+	_, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, apierror.New(apierror.InvalidRequest, "this gateway restricts models, and the query cannot be read: escape what is special in it")
+	}
+	for name, given := range values {
+		if strings.EqualFold(name, "model") {
+			models = append(models, given...)
+		}
+	}
+	return models, nil
+}
+
+// noBatch refuses many requests at once, whose models are in another place.
+func noBatch(r ProxyRequest) *apierror.Error {
+	path, refusal := proxiedPath(r.Path)
+	if refusal == nil && len(r.Body) > 0 && isBatch(path) {
+		refusal = apierror.New(apierror.PermissionDenied, "you may not start a batch: models or the length of your answers are restricted, and what a batch holds cannot be checked")
+	}
+	return refusal
+}
+
 // wordless are the endpoints whose answers have no length in tokens that somebody could ask for.
 var wordless = []string{
 	"/embeddings", "/moderations", "/rerank", "/tokenize", "/files", "/images/generations", "/images/edits", "/images/variations",
@@ -67,11 +92,11 @@ func heldProxy(r ProxyRequest, models []string, rights Rights) ([]byte, *apierro
 	if refusal == nil && rights.RestrictsModels() {
 		refusal = oneModel(r.Body)
 	}
+	if refusal == nil {
+		refusal = noBatch(r)
+	}
 	if refusal != nil {
 		return nil, refusal
-	}
-	if isBatch(path) {
-		return nil, apierror.New(apierror.PermissionDenied, "you may not start a batch: your models or the length of your answers are restricted, and what a batch holds cannot be checked")
 	}
 	most := rights.MaxTokens()
 	if most == 0 || len(r.Body) == 0 || hasSuffix(path, wordless) {

@@ -148,6 +148,39 @@ func TestCheckProxyIsForItsProvider(t *testing.T) {
 	require.Nil(t, d.CheckProxy(r))
 }
 
+// Requests without a body may name a model by their path or query, and a batch names its models elsewhere.
+func TestCheckProxyReadsPathsAndQueries(t *testing.T) {
+	restricted, open := directory(nil, []string{"openai/dear"}), directory(nil, nil)
+	for path, want := range map[string]apierror.Kind{
+		"/models":                            "",
+		"/models/cheap":                      "",
+		"/models/dear":                       apierror.ModelNotAllowed,
+		"/models/DE%61R":                     apierror.ModelNotAllowed,
+		"/realtime?model=cheap":              "",
+		"/realtime?x=y&model=dear":           apierror.ModelNotAllowed,
+		"/realtime?model=cheap&Model=de%61r": apierror.ModelNotAllowed,
+		"/realtime?model=dear;x=y":           apierror.InvalidRequest,
+		"/realtime?%zz":                      apierror.InvalidRequest,
+		"/batches":                           "",
+		"/batches?limit=9":                   "",
+	} {
+		r := providers.ProxyRequest{Provider: "openai", Path: "/proxy/openai" + path}
+		var got apierror.Kind
+		if refusal := restricted.CheckProxy(r); refusal != nil {
+			got = refusal.Kind
+		}
+		assert.Equal(t, want, got, path)
+		assert.Nil(t, open.CheckProxy(r), path)
+	}
+	for _, path := range []string{"/v1/batches", "/v1/batches/", "/messages/batches", "/batch/jobs", "/models/cheap:batchGenerateContent"} {
+		r := providers.ProxyRequest{Provider: "openai", Path: "/proxy/openai" + path, Body: []byte(`{"model":"cheap"}`)}
+		refusal := restricted.CheckProxy(r)
+		require.NotNil(t, refusal, path)
+		assert.Equal(t, apierror.PermissionDenied, refusal.Kind, path)
+		assert.Nil(t, open.CheckProxy(r), path)
+	}
+}
+
 // Whatever the dress, a denied model in an ordinary body does not pass; and nothing panics.
 func FuzzCheckProxy(f *testing.F) {
 	f.Add("application/json", "gzip", []byte(`{"model":"dear"}`), "a", "x")

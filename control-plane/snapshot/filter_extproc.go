@@ -61,6 +61,21 @@ func withReckoning() map[string]*anypb.Any {
 	})}
 }
 
+// withHeadersChecked has the external processor look at the headers alone: what follows an upgrade is no body.
+func withHeadersChecked() map[string]*anypb.Any {
+	return map[string]*anypb.Any{extProcName: pack(&extprocv3.ExtProcPerRoute{
+		Override: &extprocv3.ExtProcPerRoute_Overrides{Overrides: &extprocv3.ExtProcOverrides{
+			ProcessingMode: &extprocv3.ProcessingMode{
+				RequestHeaderMode:   extprocv3.ProcessingMode_SEND,
+				RequestTrailerMode:  extprocv3.ProcessingMode_SKIP,
+				ResponseHeaderMode:  extprocv3.ProcessingMode_SKIP,
+				ResponseTrailerMode: extprocv3.ProcessingMode_SKIP,
+			},
+			GrpcInitialMetadata: []*corev3.HeaderValue{{Key: catalog.CheckedHeader, Value: "headers"}},
+		}},
+	})}
+}
+
 // withoutExtProc switches the external processor off for a request that the wasm filter has sent here from a route where
 // it is on: Envoy chooses the filters by the first route, and asks the second one whether they run.
 func withoutExtProc() map[string]*anypb.Any {

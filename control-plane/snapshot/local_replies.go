@@ -60,7 +60,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(status(413), apierror.BodyTooLarge, "the request body is larger than "+strconv.FormatInt(c.Server.MaxRequestBodySize, 10)+" bytes (SERVER_MAX_REQUEST_BODY_SIZE)"),
 		reply(status(501), apierror.InvalidRequest, "the request's transfer-encoding is not supported"),
 		// A refused upgrade is seen by no route: every other 403 has its own body.
-		reply(allOf(status(403), headerPresent("upgrade"), matches(headerRegex("connection", "(?i).*upgrade.*"))), apierror.InvalidRequest,
+		reply(allOf(status(403), detailsAre("upgrade_failed")), apierror.InvalidRequest,
 			"this cannot be upgraded: WebSockets are opened by GET below /proxy/"),
 		reply(status(504), apierror.UpstreamTimeout, "the answer of provider "+theProvider+" took longer than this gateway allows (SERVER_WRITE_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
@@ -96,6 +96,14 @@ func replyHeaders() []*corev3.HeaderValueOption {
 // asItIs leaves a reply alone that has its body already.
 func asItIs(f *accesslogv3.AccessLogFilter) *hcmv3.ResponseMapper {
 	return &hcmv3.ResponseMapper{Filter: f}
+}
+
+// detailsAre matches the response code details, which say why Envoy made a reply.
+func detailsAre(words string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{ExtensionFilter: &accesslogv3.ExtensionFilter{
+		Name:       "envoy.access_loggers.extension_filters.cel",
+		ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{Expression: "response.code_details == '" + words + "'"})},
+	}}}
 }
 
 func flags(names ...string) *accesslogv3.AccessLogFilter {

@@ -16,7 +16,8 @@ import (
 // it when an allow-list or callers' rights are set, when tokens are limited, when its body is larger than the limit, and
 // when its size is not told.
 func proxyRoutes(in Input) []*routev3.Route {
-	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0 || in.Config.Access.Restricts() || in.Config.Limits.Set.Limits(limits.Tokens)
+	restricted := len(in.Config.General.AllowedModels)+len(in.Config.General.DisallowedModels) > 0 || in.Config.Access.Restricts()
+	read := restricted || in.Config.Limits.Set.Limits(limits.Tokens)
 	var out []*routev3.Route
 	for _, p := range in.Config.Providers {
 		if p.State != config.Ready {
@@ -24,18 +25,33 @@ func proxyRoutes(in Input) []*routev3.Route {
 				"provider %s is not configured: %s", p.ID, p.Fix())))
 			continue
 		}
-		out = append(out, proxyRoute(in, p, "checked", headerIs(catalog.CheckedHeader, "true")))
-		out = append(out, upgradeRoute(in, p))
-		out = append(out, proxyRoute(in, p, "no body", headerAbsent("content-length"), headerAbsent("transfer-encoding"), method("GET|HEAD|OPTIONS|DELETE")))
-		if !restricted {
+		noBody := []*routev3.HeaderMatcher{headerAbsent("content-length"), headerAbsent("transfer-encoding"), method("GET|HEAD|OPTIONS|DELETE")}
+		checked := headerIs(catalog.CheckedHeader, "true")
+		if restricted { // a path may name a model: DELETE /models/{model}
+			noBody = append(noBody, checked)
+		}
+		upgrade := upgradeRoute(in, p)
+		if restricted {
+			upgrade.TypedPerFilterConfig = withHeadersChecked()
+		}
+		out = append(out, upgrade, proxyRoute(in, p, "no body", noBody...), proxyRoute(in, p, "checked", checked))
+		if !read {
 			out = append(out, proxyRoute(in, p, "small body", lengthUpTo(in.Config.Server.MaxRequestBodySize)))
 		}
-		check := direct("proxy: "+p.ID+": to be checked", proxyMatch(p.ID), apierror.New(apierror.Unavailable, "the request was not checked: try again"))
-		check.TypedPerFilterConfig = withExtProc()
-		out = append(out, check)
+		if restricted { // a route of its own: those that have no body take no tokens (limitRoutes), and Envoy asks the first route
+			out = append(out, toBeChecked(p.ID, "no body: ", noBody[:3]...))
+		}
+		out = append(out, toBeChecked(p.ID, ""))
 	}
 	return append(out, direct("proxy: unknown provider", prefixPath("/proxy/"), apierror.Field(apierror.UnknownProvider, "provider",
 		"unknown provider: write /proxy/{provider}/{path}. Configured: %s", readyNames(in.Config))))
+}
+
+// toBeChecked is where ext_proc looks at a request.
+func toBeChecked(id, what string, headers ...*routev3.HeaderMatcher) *routev3.Route {
+	r := direct("proxy: "+id+": "+what+"to be checked", proxyMatch(id, headers...), apierror.New(apierror.Unavailable, "the request was not checked: try again"))
+	r.TypedPerFilterConfig = withExtProc()
+	return r
 }
 
 // plainProxyRoutes are for the gateway's own requests, which need no check.

@@ -88,7 +88,7 @@ func TestExtProcIsOnWhereSomethingIsToBeRead(t *testing.T) {
 	}
 }
 
-// With a list, only a body's absence lets a proxied request by unread.
+// With a list, no proxied request goes by unread.
 func TestAListClosesTheWaysAroundTheCheck(t *testing.T) {
 	for _, restriction := range []string{"ALLOWED_MODELS=a", "DISALLOWED_MODELS=a", "ACCESS_FILE=" + rulesPath} {
 		for _, r := range routesOf(t, PublicListener, "OPENAI_API_KEY=a", restriction) {
@@ -104,12 +104,14 @@ func TestAListClosesTheWaysAroundTheCheck(t *testing.T) {
 			case "checked":
 				assert.Equal(t, "true", headers["x-igw-checked"].GetStringMatch().GetExact())
 			case "no body":
+				assert.Equal(t, "true", headers["x-igw-checked"].GetStringMatch().GetExact(), "its path may name a model")
 				assert.NotNil(t, headers["content-length"])
 				assert.NotNil(t, headers["transfer-encoding"])
 				assert.NotContains(t, headers[":method"].GetStringMatch().GetSafeRegex().GetRegex(), "POST")
 			case "websocket":
 				// A POST that only says that it wants an upgrade is answered by its body like any other.
 				assert.Equal(t, "GET", headers[":method"].GetStringMatch().GetExact())
+				assert.Contains(t, r.GetTypedPerFilterConfig(), extProcName, "its path and query may")
 			default:
 				t.Errorf("%s lets requests by", r.GetName())
 			}

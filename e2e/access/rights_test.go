@@ -130,6 +130,7 @@ func TestProxyIsNoWayAroundRights(t *testing.T) {
 		{"a provider in capitals", "onlyone", http.MethodGet, "/PROXY/TWO/models", "", "permission_denied"},
 		{"a provider by DELETE", "onlyone", http.MethodDelete, "/proxy/two/files/1", "", "permission_denied"},
 		{"a model in the path", "guest", http.MethodPost, "/proxy/two/models/bad:generate", `{}`, "model_not_allowed"},
+		{"a model in the path of a DELETE", "guest", http.MethodDelete, "/proxy/two/models/bad", "", "model_not_allowed"},
 		{"a model in the query", "guest", http.MethodGet, "/proxy/two/text?model=bad", "", "model_not_allowed"},
 		{"a batch", "guest", http.MethodPost, "/proxy/one/batches", `{"input_file_id":"f"}`, "permission_denied"},
 		{"a path whose length nobody knows", "guest", http.MethodPost, "/proxy/one/api/chat", `{"model":"small"}`, "permission_denied"},

@@ -241,6 +241,40 @@ func TestTheModelListsHoldForProxiedBodies(t *testing.T) {
 		invalid("", "content-encoding").check(t, g.Do(t, http.MethodPost, "/proxy/own/any", "\x1f\x8b", "Content-Encoding: gzip"))
 		untouched(t, g.own)
 	})
+	for _, tt := range []struct{ method, path string }{
+		{http.MethodDelete, "/proxy/own/models/bad"},
+		{http.MethodGet, "/proxy/own/models/b%61d"},
+		{http.MethodGet, "/proxy/own/text?model=bad"},
+		{http.MethodHead, "/proxy/own/text?Model=bad"},
+	} {
+		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
+			g.own.Reset()
+			r := g.Do(t, tt.method, tt.path, "")
+			if r.Status != http.StatusForbidden {
+				t.Errorf("%d %s", r.Status, r)
+			}
+			untouched(t, g.own)
+			good := strings.NewReplacer("bad", "good", "b%61d", "good").Replace(tt.path)
+			if r := g.Do(t, tt.method, good, ""); r.Status != http.StatusOK {
+				t.Errorf("%s: %d %s", good, r.Status, r)
+			}
+		})
+	}
+	t.Run("a WebSocket", func(t *testing.T) {
+		g.own.Reset()
+		c := g.Dial(t)
+		c.Send("GET /proxy/own/realtime?model=bad HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+		notAllowed.check(t, c.Receive("GET"))
+		untouched(t, g.own)
+	})
+	t.Run("a batch", func(t *testing.T) {
+		g.own.Reset()
+		r := g.Do(t, http.MethodPost, "/proxy/own/batches", `{"input_file_id":"file-of-bad"}`)
+		if r.Status != http.StatusForbidden || r.Error().Code != "permission_denied" {
+			t.Errorf("%d %s", r.Status, r)
+		}
+		untouched(t, g.own)
+	})
 	for _, method := range []string{"GET", "PUT", "DELETE", "PATCH"} {
 		t.Run("by "+method, func(t *testing.T) {
 			g.own.Reset()

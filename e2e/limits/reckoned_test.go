@@ -49,6 +49,19 @@ func TestABurstIsHeldInEveryLane(t *testing.T) {
 	}
 }
 
+// With restricted models the paths of requests without a body are read too. They take no tokens.
+func TestRequestsWithoutABodyTakeNoTokens(t *testing.T) {
+	g := start(t, newModel(t), limitsFile(t, perAddress("tokens: {hour: 5000}")), "ALLOWED_MODELS", "up/use-*, up/fail")
+	c := g.stranger(t)
+	for range 20 {
+		r := c.send(t, http.MethodGet, "/proxy/up/models/use-1", "")
+		require.Equal(t, http.StatusOK, r.Status, r)
+		assert.Empty(t, left(r, "tokens"))
+	}
+	c.settled(t, 5000)
+	assert.Equal(t, http.StatusForbidden, c.send(t, http.MethodGet, "/proxy/up/models/other", "").Status)
+}
+
 // A client that reads a stream to just before its end, where the provider says what it took, is charged for what it got.
 func TestAClientThatLeavesALongStreamIsChargedForIt(t *testing.T) {
 	g := theCounting(t)
