@@ -190,6 +190,37 @@ func TestARefusedRequestPaysNothing(t *testing.T) {
 	assert.Equal(t, OverBudget, ask("white").Outcome, "80 of 100 tokens are reserved")
 }
 
+// Each part of a key has budgets of its own, and parts do not run into each other.
+func TestEachValueOfAKeyHasItsOwnBudget(t *testing.T) {
+	ask := func(key, path, model, a, b string) func(*Table) Outcome {
+		p := budgeted(t, `{"requests":1,"per":"1h","key":`+key+`}`)
+		return func(table *Table) Outcome {
+			body := []byte(`{"model":"` + model + `"}`)
+			d := p.Decide(&Request{
+				Method: "POST", Path: path, Budgets: table, Facts: headersOnly{"a": a, "b": b}, Body: Body{State: Whole, Bytes: body},
+			})
+			return d.Outcome
+		}
+	}
+	const chat = "/v1/chat/completions"
+	for name, c := range map[string]struct {
+		first, other func(*Table) Outcome
+	}{
+		"model":    {ask(`"model"`, chat, "openai/m", "", ""), ask(`"model"`, chat, "openai/n", "", "")},
+		"provider": {ask(`"provider"`, chat, "openai/m", "", ""), ask(`"provider"`, chat, "groq/m", "", "")},
+		"header":   {ask(`"header:a"`, chat, "m", "x", ""), ask(`"header:a"`, chat, "m", "y", "")},
+		"two":      {ask(`["header:a","header:b"]`, chat, "m", "xy", "z"), ask(`["header:a","header:b"]`, chat, "m", "x", "yz")},
+	} {
+		table, _, _ := newTable(64)
+		assert.Equal(t, Allowed, c.first(table), name)
+		assert.Equal(t, OverBudget, c.first(table), name)
+		assert.Equal(t, Allowed, c.other(table), name)
+	}
+	table, _, _ := newTable(64)
+	assert.Equal(t, Allowed, ask(`"model"`, chat, "openai/m", "", "")(table))
+	assert.Equal(t, OverBudget, ask(`"model"`, chat, "groq/M", "", "")(table), "one model, whoever serves it and however it is spelled")
+}
+
 func TestLongKeysAreShortenedAndStayApart(t *testing.T) {
 	p := budgeted(t, `{"requests":1,"per":"1h","key":"header:x-team"}`)
 	table, _, _ := newTable(64)
