@@ -192,6 +192,9 @@ func snakeCase(name []byte) bool {
 
 func withoutUnderscores(s string) string { return strings.ReplaceAll(s, "_", "") }
 
+// maxModel bounds the bytes of a model's name: every pattern of a policy is compared with it.
+const maxModel = 1024
+
 // model finds the model that the request names. False: it names none, or the evaluation has to halt.
 func (r *Request) model(p *Policy) bool {
 	s := &r.seen
@@ -214,6 +217,9 @@ func (r *Request) model(p *Policy) bool {
 		if ok && v.Kind != jsonedit.Null {
 			if name, ok = v.Text(); !ok {
 				return r.refuse("model", "model must be a string")
+			}
+			if len(name) > maxModel {
+				return r.refuse("model", "model is longer than any name of a model")
 			}
 		}
 	}

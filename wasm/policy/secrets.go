@@ -130,8 +130,12 @@ func (sh *shape) at(text []byte, start int) int {
 	if start > 0 && kinds[text[start-1]]&alnum != 0 && (start == 1 || text[start-2] != '\\') {
 		return 0
 	}
-	end := from
-	for end < len(text) && kinds[text[end]]&sh.kind != 0 {
+	// One of an exact length ends soon, or is none: a text of nothing but beginnings must not be read once for each.
+	end, most := from, len(text)
+	if sh.exact {
+		most = min(most, from+sh.least+1)
+	}
+	for end < most && kinds[text[end]]&sh.kind != 0 {
 		end++
 	}
 	if end-from < sh.least || sh.exact && end-from > sh.least {
