@@ -24,9 +24,17 @@ type factIndex struct {
 type wants struct {
 	byWord    map[string][]uint64
 	byPattern []patternRules
+	byEnds    map[string][]int // of byPattern by what the patterns begin and end with
+	ends      []ends           // that there are; none when it is as well to ask one pattern after the other
 	other     []uint64
 	spellings bool // the words are a model without and with its provider
 }
+
+// ends are the lengths of a beginning and of an end.
+type ends struct{ prefix, suffix int }
+
+// mostEnds are the longest that the index looks at.
+const mostEnds = 48
 
 type patternRules struct {
 	text    string
@@ -51,11 +59,14 @@ func newIndex(rules []rule, all lookups) index {
 		ix.provider.add(c.providers, i, ix.words)
 		ix.model.add(c.models, i, ix.words)
 	}
+	ix.provider.index()
+	ix.model.index()
 	for at, l := range all {
 		f := factIndex{l, at, newWants(ix.words)}
 		for i := range rules {
 			f.add(rules[i].match.wanted(at), i, ix.words)
 		}
+		f.index()
 		if len(f.byWord)+len(f.byPattern) > 0 {
 			ix.facts = append(ix.facts, f)
 		}
@@ -104,6 +115,53 @@ func (w *wants) of(p *pattern, words int) []uint64 {
 	return w.byPattern[i].rules
 }
 
+// index sorts the patterns by their ends. A policy has many patterns whose ends have few lengths, such as team-17-*.
+func (w *wants) index() {
+	byEnds := map[string][]int{}
+	var all []ends
+	for i := range w.byPattern {
+		p := &w.byPattern[i].pattern
+		e := ends{min(len(p.prefix), mostEnds), min(len(p.suffix), mostEnds)}
+		key := p.prefix[:e.prefix] + p.suffix[len(p.suffix)-e.suffix:]
+		byEnds[key] = append(byEnds[key], i)
+		if !slices.Contains(all, e) {
+			all = append(all, e)
+		}
+	}
+	if 4*len(all) <= len(w.byPattern) {
+		w.byEnds, w.ends = byEnds, all
+	}
+}
+
+// patterned adds to kept the rules with a pattern that matches the word.
+func (w *wants) patterned(kept []uint64, word string, onlySlashes bool) {
+	if len(w.ends) == 0 {
+		for i := range w.byPattern {
+			w.byPattern[i].keep(kept, word, onlySlashes)
+		}
+		return
+	}
+	var space [2 * mostEnds]byte
+	for _, e := range w.ends {
+		if len(word) < e.prefix+e.suffix {
+			continue
+		}
+		key := append(append(space[:0], word[:e.prefix]...), word[len(word)-e.suffix:]...)
+		for _, i := range w.byEnds[string(key)] {
+			w.byPattern[i].keep(kept, word, onlySlashes)
+		}
+	}
+}
+
+func (p *patternRules) keep(kept []uint64, word string, onlySlashes bool) {
+	if onlySlashes && !p.pattern.slash || !p.pattern.match(word) {
+		return
+	}
+	for i, bits := range p.rules {
+		kept[i] |= bits
+	}
+}
+
 func add(set []uint64, rule int) { set[rule/64] |= 1 << (rule % 64) }
 
 // candidates leaves in the request the set of rules that can hold. What is not known yet excludes no rule.
@@ -142,36 +200,16 @@ func (w *wants) narrows(set []uint64) bool {
 func (w *wants) keep(s *seen, words ...string) {
 	s.kept = append(s.kept[:0], w.other...)
 	kept := s.kept
-	for _, word := range words {
+	for n, word := range words {
 		for i, bits := range w.byWord[word] {
 			kept[i] |= bits
 		}
-	}
-	for i := range w.byPattern {
-		p := &w.byPattern[i]
-		if p.among(words, w.spellings) {
-			for j, bits := range p.rules {
-				kept[j] |= bits
-			}
-		}
+		// Of two spellings of one model, the second is for patterns with a slash.
+		w.patterned(kept, word, w.spellings && n > 0)
 	}
 	for i := range kept {
 		s.set[i] &= kept[i]
 	}
-}
-
-// among says that the pattern matches one of the words. Of two spellings of one model, the second is for patterns with a
-// slash.
-func (p *patternRules) among(words []string, spellings bool) bool {
-	if spellings && !p.pattern.slash {
-		words = words[:1]
-	}
-	for _, word := range words {
-		if p.pattern.match(word) {
-			return true
-		}
-	}
-	return false
 }
 
 func (f *factIndex) keepFact(got *fact, s *seen) {
