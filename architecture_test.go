@@ -41,7 +41,8 @@ var arrows = []struct {
 	{"internal/config", []string{"internal/access", "internal/limits", "internal/yamlfile", "providers/catalog", "internal/policyfile", "wasm/policy"}},
 	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
 	{"internal/oidc", nil},
-	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
+	{"internal/loopback", nil},
+	{"internal/loop", []string{"internal/loopback", "providers", "providers/catalog", "tools"}},
 	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
 	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
 

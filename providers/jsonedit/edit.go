@@ -53,7 +53,23 @@ func (d Doc) Apply(dst []byte, edits ...Edit) []byte {
 		size += len(e.Name) + len(e.Raw) + len(`,"":`)
 	}
 	dst = slices.Grow(dst, size)
+	d.splice(edits, func(piece []byte) { dst = append(dst, piece...) })
+	return dst
+}
 
+// Pieces is Apply without copying: the edited body as views of the body and of the edits' values.
+func (d Doc) Pieces(edits ...Edit) [][]byte {
+	out := make([][]byte, 0, 3*len(edits)+2)
+	d.splice(edits, func(piece []byte) {
+		if len(piece) > 0 {
+			out = append(out, piece)
+		}
+	})
+	return out
+}
+
+// splice gives the edited body piece by piece.
+func (d Doc) splice(edits []Edit, emit func([]byte)) {
 	kept := d.lastKept(edits)
 	pos := 0 // body[:pos] is done with
 	for i, m := range d.members {
@@ -61,11 +77,11 @@ func (d Doc) Apply(dst []byte, edits ...Edit) []byte {
 		switch {
 		case e == nil:
 		case len(e.Raw) > 0:
-			dst = append(dst, d.body[pos:m.start]...)
-			dst = append(dst, e.Raw...)
+			emit(d.body[pos:m.start])
+			emit(e.Raw)
 			pos = int(m.end)
 		case i < kept: // goes with the comma and the space up to the next name
-			dst = append(dst, d.body[pos:m.nameStart]...)
+			emit(d.body[pos:m.nameStart])
 			pos = int(d.members[i+1].nameStart)
 		}
 	}
@@ -79,10 +95,10 @@ func (d Doc) Apply(dst []byte, edits ...Edit) []byte {
 		tail = int(d.members[kept].end)
 	}
 	if pos < tail {
-		dst = append(dst, d.body[pos:tail]...)
+		emit(d.body[pos:tail])
 	}
-	dst = d.appendNew(dst, edits, kept >= 0)
-	return append(dst, d.body[end:]...)
+	d.emitNew(edits, kept >= 0, emit)
+	emit(d.body[end:])
 }
 
 // lastKept is the index of the last member that no edit removes, or -1.
@@ -105,20 +121,19 @@ func (d Doc) editOf(m member, edits []Edit) *Edit {
 	return nil
 }
 
-// appendNew appends the members that the body lacks, in the order of the edits.
-func (d Doc) appendNew(dst []byte, edits []Edit, comma bool) []byte {
+// emitNew gives the members that the body lacks, in the order of the edits.
+func (d Doc) emitNew(edits []Edit, comma bool, emit func([]byte)) {
 	for i, e := range edits {
 		again := slices.ContainsFunc(edits[i+1:], func(later Edit) bool { return later.Name == e.Name })
 		if _, exists := d.Member(e.Name); exists || again || len(e.Raw) == 0 {
 			continue
 		}
+		name := make([]byte, 0, len(e.Name)+len(`,"":`))
 		if comma {
-			dst = append(dst, ',')
+			name = append(name, ',')
 		}
 		comma = true
-		dst = AppendQuote(dst, e.Name)
-		dst = append(dst, ':')
-		dst = append(dst, e.Raw...)
+		emit(append(AppendQuote(name, e.Name), ':'))
+		emit(e.Raw)
 	}
-	return dst
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,9 @@ func TestEdit(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := doc.Apply([]byte("kept:"), edits...)
+			if pieces := slices.Concat(doc.Pieces(edits...)...); "kept:"+string(pieces) != string(got) {
+				t.Errorf("in one piece %q, in several %q", got, pieces)
+			}
 			if !strings.HasPrefix(string(got), "kept:") {
 				t.Fatal("dst was not appended to")
 			}

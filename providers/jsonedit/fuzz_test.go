@@ -106,6 +106,9 @@ func FuzzApply(f *testing.F) {
 			want[name] = map[string]any{"new": []any{}}
 		}
 		out := doc.Apply(nil, edits...)
+		if pieces := bytes.Join(doc.Pieces(edits...), nil); !bytes.Equal(out, pieces) {
+			t.Fatalf("in one piece %q, in several %q", out, pieces)
+		}
 		if got := decode(t, out); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q became %q, want %v", body, out, want)
 		}
