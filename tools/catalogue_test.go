@@ -38,7 +38,7 @@ func TestSelector(t *testing.T) {
 	if !isLoop {
 		t.Fatal("no loop")
 	}
-	names := offered(t, string(s.First()))
+	names := offered(t, string(first(s)))
 	if len(names) != 4 || names[1] != "a2a_bot_ask" || !strings.HasPrefix(names[2], "mcp_tools_get_") || names[3] != "mcp_tools_execute" {
 		t.Fatalf("offered %v", names)
 	}
@@ -73,7 +73,7 @@ func TestSelector(t *testing.T) {
 func TestSelectorNamesakes(t *testing.T) {
 	c := new(shelf).add("mcp", "tools", "get", ok("the tool"))
 	s, _ := Open([]byte(ask("x")), c, Options{Selector: true})
-	names := offered(t, string(s.First()))
+	names := offered(t, string(first(s)))
 	if names[0] == "mcp_tools_get" || s.call(t.Context(), "mcp_tools_get", "").Text != "the tool" {
 		t.Errorf("offered %v", names)
 	}
@@ -111,7 +111,7 @@ func TestRoom(t *testing.T) {
 		s, isLoop := Open([]byte(ask("x", `"tools":[`+strings.Join(own, ",")+`]`)), tools, Options{})
 		got := 0
 		if isLoop {
-			got = len(offered(t, string(s.First())))
+			got = len(offered(t, string(first(s))))
 		}
 		if got != c.want {
 			t.Errorf("%+v: %d tools", c, got)
@@ -150,7 +150,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s, isLoop := Open(body, all, Options{})
-		if !isLoop || len(s.First()) < len(body) {
+		if !isLoop || len(first(s)) < len(body) {
 			b.Fatal("no loop")
 		}
 	}

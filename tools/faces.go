@@ -22,7 +22,7 @@ type whole struct {
 }
 
 func (f *whole) read(_ context.Context, resp *http.Response) (*turn, error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, f.MaxAnswer+1))
+	body, err := ReadAll(io.LimitReader(resp.Body, f.MaxAnswer+1), resp.ContentLength)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (f *streamed) finish(t *turn, v verdict) error {
 			out = sse.AppendEvent(out, "tool_loop", f.stream.envelope("tool_loop", jsonedit.AppendQuote(nil, LoopLimit)))
 		}
 	}
-	return f.out.force(f.stream.finish(out, t.reason(v)))
+	return f.out.end(f.stream.finish(out, t.reason(v)))
 }
 
 // fail is one error event where the stream has begun, and an ordinary error before.
@@ -133,5 +133,5 @@ func (f *streamed) fail(e *apierror.Error) {
 		e.Write(f.out.w)
 		return
 	}
-	_ = f.out.force(sse.AppendData(nil, e.Body())) // when it fails there is nobody to tell
+	_ = f.out.end(sse.AppendData(nil, e.Body())) // when it fails there is nobody to tell
 }

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -55,14 +56,17 @@ func ordinary() *shelf {
 // socketModel reaches a model over a real socket.
 type socketModel struct{ url string }
 
-func (m socketModel) Do(ctx context.Context, body []byte, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+"/v1/chat/completions", strings.NewReader(string(body)))
+func (m socketModel) Do(ctx context.Context, body [][]byte, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+"/v1/chat/completions", bytes.NewReader(bytes.Join(body, nil)))
 	if err != nil {
 		return nil, err
 	}
 	req.Header = header
 	return http.DefaultClient.Do(req)
 }
+
+// first is the first request of a session, in one piece.
+func first(s *Session) []byte { return bytes.Join(s.First(), nil) }
 
 // asked is one request that the model got.
 type asked struct {

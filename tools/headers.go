@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ const (
 // have run, and would run once more. (openai-python: _base_client.py, _should_retry.)
 const shouldRetryHeader = "X-Should-Retry"
 
+// The names below are spelled as they are in a http.Header.
+
 // hopByHop holds for one connection, or for a body that is not this one.
 var hopByHop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
@@ -28,14 +31,15 @@ var hopByHop = []string{
 // ofOneBody is of the client's own body, or makes a provider take two requests for one.
 var ofOneBody = []string{"Accept-Encoding", "Expect", "Host", "Idempotency-Key", "Content-Md5", "Digest", "Content-Digest", EventsHeader}
 
-// modelHeader is what the model's requests carry.
+// notForModels are the client's headers that the model's requests do not carry.
+var notForModels = slices.Concat(ofOneBody, hopByHop)
+
+// modelHeader is what the model's requests carry. Values are shared with the client's header.
 func modelHeader(client http.Header) http.Header {
-	h := client.Clone()
-	if h == nil {
-		h = http.Header{}
-	}
-	for _, name := range slices.Concat(ofOneBody, hopByHop) {
-		h.Del(name)
+	h := make(http.Header, len(client)+4)
+	maps.Copy(h, client)
+	for _, name := range notForModels {
+		delete(h, name)
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Accept-Encoding", "identity") // the loop has to read the answer
@@ -46,11 +50,9 @@ func modelHeader(client http.Header) http.Header {
 
 // copyHeader gives the client what the provider said about its answer.
 func copyHeader(to, from http.Header) {
-	for name, values := range from {
-		to[name] = append([]string(nil), values...)
-	}
+	maps.Copy(to, from)
 	for _, name := range hopByHop {
-		to.Del(name)
+		delete(to, name)
 	}
 }
 

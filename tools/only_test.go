@@ -38,9 +38,9 @@ func TestWhatIsLeftOutIsNowhere(t *testing.T) {
 		})), func(t Tool) bool { return t.Original != "hidden" })
 		s, open := Open([]byte(`{"messages":[{"role":"user","content":"hi"}]}`), some, Options{Selector: selecting})
 		require.True(t, open)
-		assert.NotContains(t, string(s.First()), "hidden")
-		assert.Contains(t, string(s.First()), `"name":"a2a_bot_ask"`)
-		assert.Equal(t, !selecting, strings.Contains(string(s.First()), `"name":"mcp_calc_add"`))
+		assert.NotContains(t, string(first(s)), "hidden")
+		assert.Contains(t, string(first(s)), `"name":"a2a_bot_ask"`)
+		assert.Equal(t, !selecting, strings.Contains(string(first(s)), `"name":"mcp_calc_add"`))
 		for _, called := range []string{"mcp_calc_hidden", "hidden"} {
 			assert.Equal(t, StatusUnknownTool, s.call(context.Background(), called, `{}`).Status)
 		}

@@ -30,15 +30,19 @@ func (o *output) write(p []byte) error {
 	if o.left -= int64(len(p)); o.left < 0 {
 		return errTooLarge
 	}
-	return o.force(p)
-}
-
-// force is write without the bound, for the words that end an answer.
-func (o *output) force(p []byte) error {
-	if _, err := o.w.Write(p); err != nil {
-		return errClientGone
+	if err := o.end(p); err != nil {
+		return err
 	}
 	if err := http.NewResponseController(o.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return errClientGone
+	}
+	return nil
+}
+
+// end writes the words that end an answer, without the bound. They go out together with the end of the response, which
+// whoever serves it sends when the loop has returned.
+func (o *output) end(p []byte) error {
+	if _, err := o.w.Write(p); err != nil {
 		return errClientGone
 	}
 	return nil
@@ -50,7 +54,7 @@ func (o *output) whole(status int, header http.Header, body []byte) error {
 	o.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	o.w.WriteHeader(status)
 	o.started = true
-	return o.force(body)
+	return o.end(body)
 }
 
 // pass hands the provider's answer to the client as it is.

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -23,6 +24,26 @@ func unzip(resp *http.Response) error {
 		io.Closer
 	}{plain, resp.Body}
 	return nil
+}
+
+// roomFor bounds what is set aside for a body because of its declared length alone.
+const roomFor = 64 << 10
+
+// ReadAll is io.ReadAll for a body whose length is mostly known; it is negative when it is not.
+func ReadAll(from io.Reader, declared int64) ([]byte, error) {
+	body := make([]byte, 0, min(max(declared, 511), roomFor)+1) // one more, to see the end
+	for {
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, err
+		case len(body) == cap(body):
+			body = append(body, 0)[:len(body)]
+		}
+	}
 }
 
 // linger is how long the end of an answer is waited for after all of it has come.

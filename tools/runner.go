@@ -18,10 +18,11 @@ const (
 	DefaultMaxResult   = 128 << 10
 )
 
-// Model is asked for one turn: it sends body as a chat request with the header, and gives the answer whatever its
-// status is. Its answer must not be compressed.
+// Model is asked for one turn: it sends the pieces of body, in a row, as a chat request with the header, and gives the
+// answer whatever its status is. Its answer must not be compressed. The header is the same for all turns of a loop; what
+// a model adds to it in the first turn is there in the others.
 type Model interface {
-	Do(ctx context.Context, body []byte, header http.Header) (*http.Response, error)
+	Do(ctx context.Context, body [][]byte, header http.Header) (*http.Response, error)
 }
 
 // Runner runs loops, many at a time. It holds nothing of a request. The zero Runner with a Model is ready.
@@ -147,8 +148,8 @@ func (l *loop) run(ctx context.Context) error {
 }
 
 // ask has the model take a turn. No turn and no error: the client has got the provider's own refusal.
-func (l *loop) ask(ctx context.Context, body []byte) (*turn, error) {
-	resp, err := l.Model.Do(ctx, body, l.header.Clone())
+func (l *loop) ask(ctx context.Context, body [][]byte) (*turn, error) {
+	resp, err := l.Model.Do(ctx, body, l.header)
 	if err != nil {
 		return nil, l.failing(l.turnError(ctx, err))
 	}

@@ -346,7 +346,7 @@ func TestSemantics12NothingOfTheClientReachesATool(t *testing.T) {
 			c := new(shelf).add("mcp", "s", "t", ok(""))
 			c.tools[0].Schema = []byte(schema)
 			session, _ := Open([]byte(ask("x")), c, Options{})
-			if !strings.Contains(string(session.First()), `"parameters":{"type":"object","properties":{}}`) {
+			if !strings.Contains(string(first(session)), `"parameters":{"type":"object","properties":{}}`) {
 				t.Errorf("%.20s is in the request", schema)
 			}
 		}
@@ -354,7 +354,7 @@ func TestSemantics12NothingOfTheClientReachesATool(t *testing.T) {
 		whole := `{"oneOf":[{"$ref":"#/$defs/a"}], "$defs":{"a":{"title":"A"}}}`
 		c.tools[0].Schema = []byte(whole)
 		session, _ := Open([]byte(ask("x")), c, Options{})
-		if !strings.Contains(string(session.First()), whole) {
+		if !strings.Contains(string(first(session)), whole) {
 			t.Error("a schema was not kept whole")
 		}
 	})

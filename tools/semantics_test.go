@@ -324,7 +324,7 @@ func TestSemantics05UsageIsTheSum(t *testing.T) {
 			delete(body, "stream")
 			delete(body, "stream_options")
 			raw, _ := json.Marshal(body)
-			resp, err := s.runner.Model.Do(t.Context(), raw, http.Header{})
+			resp, err := s.runner.Model.Do(t.Context(), [][]byte{raw}, http.Header{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -119,8 +119,8 @@ func (s *Session) askUsage() {
 // Streams says whether the client asked for a stream.
 func (s *Session) Streams() bool { return s.stream }
 
-// First is the first request to the model: the client's with tools added, every other byte as it came.
-func (s *Session) First() []byte { return s.request.Apply(nil, s.always...) }
+// First is the first request to the model, in pieces: the client's with tools added, every other byte as it came.
+func (s *Session) First() [][]byte { return s.request.Pieces(s.always...) }
 
 // Usage is the sum over all turns so far as a JSON object; nil when no model has counted.
 func (s *Session) Usage() []byte { return s.usage }
@@ -130,7 +130,7 @@ func (s *Session) FollowUps() int { return s.followUps }
 
 // next is the request that brings the model the results of its calls. The last one forbids more calls, so that the
 // client gets words.
-func (s *Session) next(t *turn, results []Result) []byte {
+func (s *Session) next(t *turn, results []Result) [][]byte {
 	s.followUps++
 	s.history = append(s.history, t.asHistory())
 	for i, c := range t.calls {
@@ -144,7 +144,7 @@ func (s *Session) next(t *turn, results []Result) []byte {
 	case chosen: // what was required has been called; absent means auto
 		edits = append(edits, jsonedit.Edit{Name: "tool_choice", Raw: freely(choice)})
 	}
-	return s.request.Apply(nil, edits...)
+	return s.request.Pieces(edits...)
 }
 
 // freely is the choice that leaves a model free to answer. What it may choose from stays as the client said.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func play(s *Session, turns [][]byte, cut func([]byte, func([]byte))) (seen []by
 		for _, c := range t.calls {
 			results = append(results, Result{Text: "got " + c.Arguments})
 		}
-		requests = append(requests, s.next(t, results))
+		requests = append(requests, slices.Concat(s.next(t, results)...))
 	}
 	return append(seen, "no more turns\n"...), requests
 }
@@ -199,7 +200,7 @@ func FuzzFollowUp(f *testing.F) {
 			if !ok {
 				return
 			}
-			for _, body := range [][]byte{s.First(), request} {
+			for _, body := range [][]byte{first(s), request} {
 				if _, err := jsonedit.Parse(body); err != nil {
 					t.Fatalf("%v: %s", err, body)
 				}
@@ -221,7 +222,7 @@ func FuzzFollowUp(f *testing.F) {
 				results[i] = s.call(t.Context(), c.Name, c.Arguments)
 				results[i].Text += result
 			}
-			next := s.next(turn, results)
+			next := slices.Concat(s.next(turn, results)...)
 			doc, err := jsonedit.Parse(next)
 			if err != nil {
 				t.Fatalf("%v: %s", err, next)

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/chat"
@@ -19,6 +20,9 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 	if v, ok := doc.Member("usage"); ok && v.Kind == jsonedit.Object {
 		t.usage = v.Raw()
 	}
+	if s.followUps == 0 && !mayCall(body) {
+		return t, nil // the answer goes to the client as it is
+	}
 	choice, message, ok := firstMessage(doc)
 	if !ok {
 		return t, nil // not what the loop can read more of; the client may know what it is
@@ -32,6 +36,11 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 		t.calls = append(t.calls, s.readCall(raw))
 	}
 	return t, nil
+}
+
+// mayCall says whether an answer may hold calls: most hold none, and need no closer look.
+func mayCall(answer []byte) bool {
+	return bytes.Contains(answer, []byte("tool_calls")) || bytes.Contains(answer, []byte(`\u00`)) // a name may be escaped
 }
 
 // firstMessage finds the one choice of an answer and its message.
@@ -74,6 +83,9 @@ func (s *Session) readCall(raw []byte) call {
 
 // finishWhole is the client's answer: the provider's last body, edited as little as possible.
 func (s *Session) finishWhole(body []byte, t *turn, v verdict) []byte {
+	if s.followUps == 0 && (len(t.calls) == 0 || v == handOver) {
+		return body
+	}
 	doc, err := jsonedit.Parse(body)
 	if err != nil {
 		return body

@@ -24,6 +24,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/extproc"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/oidc"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
@@ -47,8 +48,8 @@ type gateway struct {
 	issuers *oidc.Finder
 	cookies config.Secret
 
-	loopback *http.Transport // for the models of loops
-	group    *errgroup.Group // of everything that runs as long as the gateway
+	loopback http.RoundTripper // for the models of loops
+	group    *errgroup.Group   // of everything that runs as long as the gateway
 
 	applying sync.Mutex // held by whoever changes what runs
 	draining atomic.Bool
@@ -72,7 +73,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 		}
 	}
 	dial := g.dialer(c)
-	g.loopback = loopbackTransport(dial, true)
+	g.loopback = loopTransport(dial, g.link != nil)
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
 	g.authz = extauthz.NewServer(policy(c), log)
@@ -244,6 +245,14 @@ func socketDialer(path string) dialer {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
+}
+
+// loopTransport takes loops to their models: over a link as net/http does it, over a socket at less cost.
+func loopTransport(dial dialer, link bool) http.RoundTripper {
+	if link {
+		return loopbackTransport(dial, true)
+	}
+	return &loopback.Client{Dial: dial}
 }
 
 // loopbackClient reaches Envoy's loopback listener, whatever host a URL names.

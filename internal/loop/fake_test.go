@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
@@ -112,7 +113,7 @@ func start(t testing.TB, model http.Handler, change func(*Options)) *gateway {
 	upstream := &http.Server{Handler: http.HandlerFunc(g.record), ErrorLog: log.New(io.Discard, "", 0)}
 	var served sync.WaitGroup
 	served.Go(func() { _ = upstream.Serve(l) })
-	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	transport := &loopback.Client{Dial: func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}
 	directory := testDirectory(t)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
@@ -69,7 +70,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var body []byte
 	if refusal == nil {
-		body, refusal = read(r.Body, dir.MaxBody())
+		body, refusal = read(r.Body, r.ContentLength, dir.MaxBody())
 	}
 	var plan providers.Plan
 	if refusal == nil {
@@ -82,7 +83,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := &model{transport: h.opts.Transport, provider: plan.Provider, path: target.Path}
 	session, ok := tools.Open(plan.Body, h.offered(r.Header), h.opts.Session)
 	if !ok {
-		h.direct.ServeHTTP(w, m.request(r.Context(), plan.Body, r.Header.Clone()))
+		h.direct.ServeHTTP(w, m.request(r.Context(), loopback.Pieces{plan.Body}, r.Header.Clone()))
 		return
 	}
 	runner := tools.Runner{Model: m, CallTimeout: h.opts.CallTimeout, Timeout: h.opts.Timeout, Called: func(c tools.Report) {

@@ -1,14 +1,15 @@
 package loop
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
 
 // loopbackURL names the listener for logs; the transport reaches it by its socket.
@@ -19,22 +20,26 @@ type model struct {
 	transport http.RoundTripper
 	provider  string
 	path      string // of the client's request, the query included
+	addressed bool   // the header that all turns share names the provider
 }
 
 // Do sends one turn (tools.Model).
-func (m *model) Do(ctx context.Context, body []byte, header http.Header) (*http.Response, error) {
+func (m *model) Do(ctx context.Context, body [][]byte, header http.Header) (*http.Response, error) {
 	return m.transport.RoundTrip(m.request(ctx, body, header))
 }
 
 // request makes a model request, with the header as its own: the provider's route removes the caller's credentials.
-func (m *model) request(ctx context.Context, body []byte, header http.Header) *http.Request {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, loopbackURL+m.path, bytes.NewReader(body))
+func (m *model) request(ctx context.Context, body loopback.Pieces, header http.Header) *http.Request {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, loopbackURL+m.path, nil)
 	if err != nil { // a path that Envoy has routed and Go cannot parse: ask without its query
-		r, _ = http.NewRequestWithContext(ctx, http.MethodPost, loopbackURL+catalog.ChatCompletions.Path(), bytes.NewReader(body))
+		r, _ = http.NewRequestWithContext(ctx, http.MethodPost, loopbackURL+catalog.ChatCompletions.Path(), nil)
 	}
-	header.Del("Content-Length")
-	header.Set(catalog.ProviderHeader, m.provider)
-	r.Header = header
+	if !m.addressed {
+		m.addressed = true
+		header.Del("Content-Length")
+		header.Set(catalog.ProviderHeader, m.provider)
+	}
+	r.Header, r.Body, r.ContentLength = header, body.Body(), body.Len()
 	return r
 }
 
@@ -43,8 +48,8 @@ func (m *model) request(ctx context.Context, body []byte, header http.Header) *h
 const drainFactor = 8
 
 // read takes a body of at most most bytes.
-func read(from io.Reader, most int64) ([]byte, *apierror.Error) {
-	body, err := io.ReadAll(io.LimitReader(from, most+1))
+func read(from io.Reader, declared, most int64) ([]byte, *apierror.Error) {
+	body, err := tools.ReadAll(io.LimitReader(from, most+1), declared)
 	if err == nil && int64(len(body)) <= most {
 		return body, nil
 	}
