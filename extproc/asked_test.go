@@ -39,7 +39,7 @@ func TestARouteOfUpgrades(t *testing.T) {
 	require.Nil(t, a.refusal)
 	assert.Equal(t, "true", a.set[catalog.CheckedHeader])
 	assert.Zero(t, a.pieces)
-	for _, path := range []string{"/proxy/openai/realtime?model=dear", "/proxy/openai/models/dear", "/proxy/openai/realtime?%zz"} {
+	for _, path := range []string{"/proxy/openai/realtime?model=dear", "/proxy/openai/models/dear", "/proxy/openai/realtime?%zz", "/proxy/openai/realtime", "/proxy/openai/responses?model=cheap"} {
 		require.NotNil(t, e.send(t, request{path: path, asked: catalog.CheckedHeader, open: true}).refusal, path)
 	}
 }

@@ -149,7 +149,7 @@ func (x *exchange) finish() (replies, bool) {
 // of its answer may be limited.
 func (x *exchange) finishProxy() replies {
 	body, refusal := x.dir.CheckProxyFor(x.caller, providers.ProxyRequest{
-		Provider: x.target.Proxy, Path: x.path, ContentType: x.kind, ContentEncoding: x.encoding, Body: x.body,
+		Provider: x.target.Proxy, Path: x.path, ContentType: x.kind, ContentEncoding: x.encoding, Body: x.body, Upgrade: x.headersOnly,
 	})
 	if refusal != nil {
 		return refuse(refusal)

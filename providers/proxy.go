@@ -23,6 +23,7 @@ type ProxyRequest struct {
 	ContentType     string
 	ContentEncoding string
 	Body            []byte
+	Upgrade         bool // to a WebSocket: what follows is nobody's to read
 }
 
 // CheckProxy holds the allow-list over a proxied request of nobody in particular: nil when it may pass, unchanged.
@@ -60,7 +61,7 @@ func (d *Directory) CheckProxyFor(c Caller, r ProxyRequest) ([]byte, *apierror.E
 		models = append(models, inQuery...)
 	}
 	if !d.filter.Empty() {
-		for _, refusal := range []*apierror.Error{noBatch(r), oneModel(r.Body)} {
+		for _, refusal := range []*apierror.Error{noBatch(r), oneModel(r.Body), modelBefore(r, models)} {
 			if refusal != nil {
 				return nil, refusal
 			}

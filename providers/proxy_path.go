@@ -75,6 +75,15 @@ func noBatch(r ProxyRequest) *apierror.Error {
 	return refusal
 }
 
+// modelBefore refuses a WebSocket whose model is only said by its messages, as those of the responses API do.
+func modelBefore(r ProxyRequest, models []string) *apierror.Error {
+	path, refusal := proxiedPath(r.Path)
+	if r.Upgrade && refusal == nil && (len(models) == 0 || strings.HasSuffix(path, "/responses")) {
+		refusal = apierror.New(apierror.PermissionDenied, "models are restricted here, and what a WebSocket's messages ask for cannot be checked: open one whose query names the model (?model=)")
+	}
+	return refusal
+}
+
 // wordless are the endpoints whose answers have no length in tokens that somebody could ask for.
 var wordless = []string{
 	"/embeddings", "/moderations", "/rerank", "/tokenize", "/files", "/images/generations", "/images/edits", "/images/variations",

@@ -267,6 +267,13 @@ func TestTheModelListsHoldForProxiedBodies(t *testing.T) {
 		notAllowed.check(t, c.Receive("GET"))
 		untouched(t, g.own)
 	})
+	t.Run("a WebSocket that says its model later", func(t *testing.T) {
+		g.own.Reset()
+		c := g.Dial(t)
+		c.Send("GET /proxy/own/responses HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+		refused{http.StatusForbidden, "permission_error", "permission_denied", "", []string{"?model="}}.check(t, c.Receive("GET"))
+		untouched(t, g.own)
+	})
 	t.Run("a batch", func(t *testing.T) {
 		g.own.Reset()
 		r := g.Do(t, http.MethodPost, "/proxy/own/batches", `{"input_file_id":"file-of-bad"}`)
