@@ -27,9 +27,9 @@ func earlyHeaders(in Input) *corev3.TypedExtensionConfig {
 }
 
 // certificateCaller names the caller after its verified certificate: the URI in it, else the host name, else the
-// subject. It takes two steps, because a prefix would make a header also of a certificate that is not there.
+// subject, else its fingerprint: nobody with a certificate is nobody. It takes two steps, because a prefix would make a header also of a certificate that is not there.
 func certificateCaller() []*mutationv3.HeaderMutation {
-	name := `%COALESCE({"operators":["DOWNSTREAM_PEER_URI_SAN","DOWNSTREAM_PEER_DNS_SAN","DOWNSTREAM_PEER_SUBJECT"]})%`
+	name := `%COALESCE({"operators":["DOWNSTREAM_PEER_URI_SAN","DOWNSTREAM_PEER_DNS_SAN","DOWNSTREAM_PEER_SUBJECT","DOWNSTREAM_PEER_FINGERPRINT_256"]})%`
 	step := func(value string, action corev3.HeaderValueOption_HeaderAppendAction) *mutationv3.HeaderMutation {
 		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
 			Header:       &corev3.HeaderValue{Key: catalog.CallerHeader, Value: value},

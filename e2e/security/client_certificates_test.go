@@ -1,8 +1,10 @@
 package security
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -49,6 +51,8 @@ func TestClientCertificates(t *testing.T) {
 			}
 		}
 	}
+	nameless := clients.Issue(t, "", func(c *x509.Certificate) { c.EmailAddresses = []string{"root@example"} })
+	digest := sha256.Sum256(nameless.Certificate[0])
 	callers := []struct {
 		name, want string
 		cert       tls.Certificate
@@ -56,6 +60,8 @@ func TestClientCertificates(t *testing.T) {
 		{"a-uri", "cert:spiffe://example/app", clients.Issue(t, "app", named([]string{"spiffe://example/app"}, []string{"app.example"}))},
 		{"a-host", "cert:app.example", clients.Issue(t, "app", named(nil, []string{"app.example"}))},
 		{"a-subject", "cert:CN=app", clients.Issue(t, "app", nil)},
+		{"a-strange-subject", `cert:CN=a\0D\0Ax-igw-groups: b`, clients.Issue(t, "a\r\nx-igw-groups: b", nil)},
+		{"no-name", "cert:" + hex.EncodeToString(digest[:]), nameless},
 	}
 	bad := map[string]tls.Certificate{
 		"expired":       clients.Issue(t, "app", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
