@@ -11,8 +11,11 @@ import (
 // edit replaces a file's content in one step: a reader sees the old content or the new, and a crash leaves one of them.
 // Two edits at a time come one after the other. A file that is not there counts as empty, and is made for its owner only.
 func edit(path string, change func(content []byte) ([]byte, error)) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
+	switch target, err := filepath.EvalSymlinks(path); {
+	case err == nil:
 		path = target // the link stays, and what it leads to changes
+	case isThere(path):
+		return &fs.PathError{Op: "edit", Path: path, Err: errors.New("the link leads nowhere")}
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -33,6 +36,11 @@ func edit(path string, change func(content []byte) ([]byte, error)) (err error) 
 	return replace(path, next, old)
 }
 
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 // readOrEmpty also says what kind of file it is; nil for one that is not there.
 func readOrEmpty(path string) (content []byte, old fs.FileInfo, err error) {
 	old, err = os.Stat(path)
@@ -41,6 +49,9 @@ func readOrEmpty(path string) (content []byte, old fs.FileInfo, err error) {
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	if !old.Mode().IsRegular() { // a device or a pipe would be a file from then on
+		return nil, nil, &fs.PathError{Op: "edit", Path: path, Err: errors.New("it is no regular file")}
 	}
 	content, err = os.ReadFile(path)
 	return content, old, err

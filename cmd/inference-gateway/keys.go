@@ -119,7 +119,7 @@ func keysVerb(verb, path string, k access.NewKey, stdout io.Writer) error {
 
 // expiry reads a time of a file, or a span from now on.
 func expiry(s string, now time.Time) (time.Time, error) {
-	if days, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16); err == nil && strings.HasSuffix(s, "d") {
+	if days, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16); err == nil && days > 0 && strings.HasSuffix(s, "d") {
 		return now.AddDate(0, 0, int(days)), nil
 	}
 	if span, err := time.ParseDuration(s); err == nil && span > 0 {

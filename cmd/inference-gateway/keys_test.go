@@ -106,7 +106,7 @@ func TestExpiry(t *testing.T) {
 		require.NoError(t, err, s)
 		assert.Equal(t, want, got.UTC().Format(time.RFC3339), s)
 	}
-	for _, s := range []string{"", "d", "-1d", "-1h", "0s", "2026-11-23", "99999999d", "never"} {
+	for _, s := range []string{"", "d", "-1d", "-1h", "0s", "0d", "2026-11-23", "99999999d", "never"} {
 		_, err := expiry(s, now)
 		assert.Error(t, err, s)
 	}
@@ -149,6 +149,25 @@ func TestEditsComeOneAfterTheOther(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, left, 2, "nothing is left behind")
+}
+
+// What is no file stays what it is, and so does a link that leads nowhere: a new file would be read by nobody.
+func TestOnlyFilesAreEdited(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), link))
+	for path, says := range map[string]string{pipe: "no regular file", link: "leads nowhere", dir: "no regular file"} {
+		before, err := os.Lstat(path)
+		require.NoError(t, err)
+		assert.ErrorContains(t, edit(path, func([]byte) ([]byte, error) { return []byte("x"), nil }), says)
+		after, err := os.Lstat(path)
+		require.NoError(t, err)
+		assert.Equal(t, before.Mode(), after.Mode(), path)
+	}
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, left, 2)
 }
 
 // An administrator edits the file of the user that the gateway runs as.

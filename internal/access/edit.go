@@ -137,7 +137,11 @@ func keyList(content []byte) (doc, list *yaml.Node, err error) {
 	}
 	if len(doc.Content) == 0 {
 		doc.Kind = yaml.DocumentNode
-		doc.Content = []*yaml.Node{{Kind: yaml.MappingNode, HeadComment: "API keys: docs/security.md. Written by `inference-gateway keys`; the keys themselves stand nowhere."}}
+		head := strings.TrimSpace(string(content)) // comments, or nothing
+		if head == "" {
+			head = "API keys: docs/access.md. Written by `inference-gateway keys`; the keys themselves stand nowhere."
+		}
+		doc.Content = []*yaml.Node{{Kind: yaml.MappingNode, HeadComment: head}}
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode { // a document of nothing but null

@@ -43,7 +43,7 @@ keys:
 		assert.True(t, rights.AllowsModel("openai", "o3"))
 		assert.False(t, rights.AllowsModel("groq", "llama"))
 		assert.EqualValues(t, 5, rights.MaxTokens())
-		for _, comment := range []string{"# Our keys.", "# Made by hand.", "# since 2025", "# The end."} {
+		for _, comment := range []string{"# only a comment", "# Our keys.", "# Made by hand.", "# since 2025", "# The end."} {
 			assert.Equal(t, strings.Contains(before, comment), strings.Contains(string(added), comment), "%s in\n%s", comment, added)
 		}
 
