@@ -55,13 +55,16 @@ func loopbackHTTP(in Input) *hcmv3.HttpConnectionManager {
 	return m
 }
 
+// streamIdle ends what waits for the gateway's own process, or has no upstream. Routes to providers have their own times.
+const streamIdle = 5 * time.Minute
+
 func connectionManager(in Input, name string) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix: name,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			RouteConfigName: name, ConfigSource: ads(),
 		}},
-		StreamIdleTimeout:            off(in.Config.Client.StreamIdleTimeout),
+		StreamIdleTimeout:            off(streamIdle),
 		ServerName:                   "inference-gateway",
 		GenerateRequestId:            yes(),
 		PreserveExternalRequestId:    true,

@@ -37,6 +37,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(status(408), apierror.RequestTimeout, "the request did not arrive in time (SERVER_READ_TIMEOUT)"),
 		reply(allOf(flags("UF", "UC", "UR", "LR", "UPE", "UH", "URX"), ownPart), apierror.Unavailable,
 			"the gateway's own part that answers this is not there: try again in a moment"),
+		reply(allOf(status(504), ownPart), apierror.UpstreamTimeout, "the answer took longer than this gateway allows (SERVER_WRITE_TIMEOUT)"),
 		reply(flags("UT", "SI", "DT"), apierror.UpstreamTimeout,
 			"provider "+theProvider+" did not answer in time (CLIENT_RESPONSE_HEADER_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(flags("UF"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: the connection was refused, timed out or failed TLS"),

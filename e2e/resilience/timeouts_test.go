@@ -56,6 +56,19 @@ func TestTheFirstByteMayHaveTheShorterLimit(t *testing.T) {
 	assert.Contains(t, text, "[DONE]")
 }
 
+// The silence that is allowed within an answer says nothing about how long the gateway may gather lists.
+func TestModelsAreListedAlthoughAProviderHangs(t *testing.T) {
+	t.Parallel()
+	hangs := harness.NewProvider(t, func(_ http.ResponseWriter, r *http.Request) { forever(r) })
+	g := harness.Start(t, harness.Env{
+		"PROVIDERS": "hangs", "HANGS_API_URL": hangs.URL, "DEMO_ENABLED": "true", "CLIENT_STREAM_IDLE_TIMEOUT": "500ms",
+	})
+	r := g.Do(t, http.MethodGet, "/v1/models", "")
+	assert.Equal(t, http.StatusOK, r.Status, "%s", r)
+	assert.Equal(t, "hangs", r.Header.Get("X-Unavailable-Providers"))
+	assert.Contains(t, r.String(), `"demo/assistant"`)
+}
+
 func TestAStreamThatFallsSilentIsCutOff(t *testing.T) {
 	t.Parallel()
 	g := impatient(t)
