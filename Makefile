@@ -110,7 +110,7 @@ test-conformance: ## run the official MCP conformance suite (npm) against the MC
 install-ratelimit: $(RATELIMIT) $(REDIS)
 
 test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared limits with the real rate limit service and a real Redis
-	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestShared ./e2e/limits/
+	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run Shared ./e2e/limits/
 
 install-istio: $(ISTIO)/fetch
 

@@ -20,7 +20,7 @@ func TestLimitsByTokens(t *testing.T) {
 limits:
   - {name: each, per: caller, groups: [All Staff], requests: {hour: 2}}
   - {name: org, per: "claim:org.id", claims: {plan: free}, requests: {hour: 3}}
-  - {name: org-tokens, per: "claim:org.id", claims: {plan: free}, tokens: {hour: 100000}}
+  - {name: org-tokens, per: "claim:org.id", claims: {plan: free}, tokens: {month: 100000}}
 `), 0o600))
 	g := harness.Start(t, w.env().With("LIMITS_FILE", file))
 	ask := func(changes ...func(map[string]any)) *harness.Response {

@@ -36,7 +36,7 @@ func TestKeysAndGroups(t *testing.T) {
 	g := start(t, newModel(t), limitsFile(t, `
 limits:
   - {name: each, per: caller, except: {groups: [staff]}, requests: {hour: 3}}
-  - {name: team, per: everyone, groups: ["The Team"], tokens: {hour: 3000}}
+  - {name: team, per: everyone, groups: ["The Team"], tokens: {month: 3000}}
   - {name: robots, per: everyone, callers: ["key:robot-*"], requests: {hour: 2}}
 `), "API_KEYS_FILE", keyed(t, map[string]string{
 		"alice": "", "bob": "", "chief": "staff", "one": `other, "The Team"`, "two": `"The Team", staff`, "robot-1": "", "robot-2": "",
@@ -103,7 +103,7 @@ func TestLimitsBesideAKey(t *testing.T) {
 	for i := range 2000 {
 		crowd.WriteString(entry(fmt.Sprint("crowd-", i), ", limits: {requests: {day: 7}}"))
 	}
-	limited := ", limits: {requests: {hour: 3}, tokens: {hour: 2000}}"
+	limited := ", limits: {requests: {hour: 3}, tokens: {month: 2000}}"
 	write(entry("alice", limited), entry("bob", limited), entry("carol", ""), crowd.String())
 	m := newModel(t)
 	g := &gateway{Gateway: harness.Start(t, harness.Env{"PROVIDERS": "up", "UP_API_URL": m.URL, "API_KEYS_FILE": path})}
@@ -114,7 +114,7 @@ func TestLimitsBesideAKey(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask("alice", "use-1500", `"max_tokens":1500`).Status)
 	r := ask("alice", "use-10", `"max_tokens":600`)
 	checkRefusal(t, r, "tokens")
-	assert.Contains(t, string(r.Body), "key.3-requests-hour.2000-tokens-hour")
+	assert.Contains(t, string(r.Body), "key.3-requests-hour.2000-tokens-month")
 	require.Equal(t, http.StatusOK, ask("alice", "use-10", `"max_tokens":10`).Status)
 	checkRefusal(t, ask("alice", "use-10", `"max_tokens":10`), "requests")
 	assert.Equal(t, "2", left(ask("bob", "use-10", `"max_tokens":10`), "requests"), "another key with the same limits has its own budget")
@@ -132,7 +132,7 @@ func TestLimitsBesideAKey(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask("bob", "use-10").Status)
 	checkRefusal(t, ask("bob", "use-10"), "requests")
 
-	write(entry("bob", ", limits: {tokens: {hour: 5}}"))
+	write(entry("bob", ", limits: {tokens: {month: 5}}"))
 	harness.Eventually(t, patience, "limits that nothing could pass are refused", func() bool {
 		return strings.Contains(g.Stderr.String(), "more than the 1024 tokens")
 	})
@@ -144,7 +144,7 @@ func TestWithTheFilterInEnvoy(t *testing.T) {
 	g := start(t, newModel(t), limitsFile(t, perAddress("requests: {hour: 3}")), "WASM_ENABLED", "true", "WASM_PATH", harness.Module(t))
 	c := g.stranger(t)
 	assert.Equal(t, map[int]int{200: 3, 429: 7}, c.burst(t, 10, "use-10"))
-	g.change(t, perAddress("tokens: {hour: 2000}"), taken)
+	g.change(t, perAddress("tokens: {month: 2000}"), taken)
 	c = g.stranger(t)
 	r := c.ask(t, "use-1500", `"max_tokens":1500`)
 	require.Equal(t, http.StatusOK, r.Status, r)

@@ -27,7 +27,7 @@ func TestLimitsWithoutTheGatewaysProcess(t *testing.T) {
 		assert.Equal(t, map[int]int{200: 4, 429: 6}, c.burst(t, 10, "use-10"), "the count goes on where it was")
 	})
 	t.Run("tokens", func(t *testing.T) {
-		g := harness.Serve(t, env.With("LIMITS_FILE", limitsFile(t, perAddress("tokens: {hour: 5000}"))))
+		g := harness.Serve(t, env.With("LIMITS_FILE", limitsFile(t, perAddress("tokens: {month: 5000}"))))
 		g.StartEnvoy(t)
 		c := (&gateway{Gateway: g, model: m}).stranger(t)
 		require.Equal(t, http.StatusOK, c.ask(t, "use-10").Status)

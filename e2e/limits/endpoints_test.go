@@ -44,7 +44,7 @@ func otherAnswer(path string, stream bool, tokens int) string {
 // Each endpoint that a model answers is limited, says so in its headers, and is charged by what its own answers say.
 func TestEveryEndpointIsLimitedAndCharged(t *testing.T) {
 	m := newModel(t)
-	g := start(t, m, limitsFile(t, perAddress("requests: {hour: 100000}, tokens: {hour: 50000}")),
+	g := start(t, m, limitsFile(t, perAddress("requests: {hour: 100000}, tokens: {month: 50000}")),
 		"PROVIDERS", "up,claude", "CLAUDE_API_URL", m.URL+"/v1", "CLAUDE_API_KEY", secretKey, "CLAUDE_DIALECT", "anthropic")
 	for _, tt := range []struct{ path, body string }{
 		{"/v1/chat/completions", chat("up/use-700", `"max_tokens":1000`)},
@@ -99,7 +99,7 @@ func TestEveryEndpointIsLimitedAndCharged(t *testing.T) {
 		c.settled(t, 50000-len(body)/4)
 	})
 	t.Run("and refused", func(t *testing.T) {
-		g.change(t, perAddress("tokens: {hour: 2000}"), taken)
+		g.change(t, perAddress("tokens: {month: 2000}"), taken)
 		for _, tt := range []struct{ path, model string }{
 			{"/v1/chat/completions", "up/use-1500"},
 			{"/v1/responses", "up/use-1500"},

@@ -19,7 +19,7 @@ import (
 // While five streams hold the whole budget, nobody else of the same caller gets in; when they have ended by less than
 // they held, the next do.
 func TestAStreamHoldsItsEstimateWhileItRuns(t *testing.T) {
-	g := theCounting(t) // 5000 tokens an hour
+	g := theCounting(t) // 5000 tokens
 	c := g.stranger(t)
 	more := []string{`"stream":true`, `"max_tokens":900`}
 	require.Greater(t, 6*estimated("use-100-wait", 900, more...), 5000)

@@ -18,7 +18,7 @@ import (
 func TestABurstIsHeldInEveryLane(t *testing.T) {
 	m := newModel(t)
 	tools := harness.NewToolServer(t)
-	g := start(t, m, limitsFile(t, perAddress("tokens: {hour: 5000}")), "MCP_ENABLED", "true", "MCP_SERVERS", "files="+tools.URL)
+	g := start(t, m, limitsFile(t, perAddress("tokens: {month: 5000}")), "MCP_ENABLED", "true", "MCP_SERVERS", "files="+tools.URL)
 	for _, tt := range []struct{ path, body string }{
 		{"/v1/chat/completions", chat("up/use-1-wait", `"max_tokens":900`, `"stream":true`)},
 		{"/proxy/up/chat/completions", chat("use-1-wait", `"max_tokens":900`)},
@@ -51,7 +51,7 @@ func TestABurstIsHeldInEveryLane(t *testing.T) {
 
 // With restricted models the paths of requests without a body are read too. They take no tokens.
 func TestRequestsWithoutABodyTakeNoTokens(t *testing.T) {
-	g := start(t, newModel(t), limitsFile(t, perAddress("tokens: {hour: 5000}")), "ALLOWED_MODELS", "up/use-*, up/fail")
+	g := start(t, newModel(t), limitsFile(t, perAddress("tokens: {month: 5000}")), "ALLOWED_MODELS", "up/use-*, up/fail")
 	c := g.stranger(t)
 	for range 20 {
 		r := c.send(t, http.MethodGet, "/proxy/up/models/use-1", "")
@@ -91,7 +91,7 @@ func TestAClientThatLeavesALongStreamIsChargedForIt(t *testing.T) {
 
 // Where tokens are limited, nothing is used that nobody will ever count.
 func TestWhatNobodyCountsIsRefused(t *testing.T) {
-	g := start(t, newModel(t), limitsFile(t, "reserve: 100\nlimits: [{name: each-address, per: address, tokens: {hour: 5000}}]"))
+	g := start(t, newModel(t), limitsFile(t, "reserve: 100\nlimits: [{name: each-address, per: address, tokens: {month: 5000}}]"))
 	c := g.stranger(t)
 	for _, tt := range []struct{ path, body string }{
 		{"/proxy/up/batches", `{"input_file_id":"f"}`},

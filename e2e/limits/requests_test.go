@@ -128,7 +128,7 @@ func TestABadFileIsRefusedAtTheStart(t *testing.T) {
 
 // Changes that are about something else leave callers their counts, or begin anew; they fail nobody.
 func TestAReloadUnderLoadFailsNobody(t *testing.T) {
-	g := start(t, newModel(t), limitsFile(t, perAddress("requests: {hour: 100000}, tokens: {hour: 2000000}")))
+	g := start(t, newModel(t), limitsFile(t, perAddress("requests: {hour: 100000}, tokens: {month: 2000000}")))
 	c := g.stranger(t)
 	stop, done := make(chan struct{}), make(chan map[int]int)
 	go func() {
@@ -146,7 +146,7 @@ func TestAReloadUnderLoadFailsNobody(t *testing.T) {
 		}
 	}()
 	for _, quotas := range []string{
-		"requests: {hour: 90000}, tokens: {hour: 2000000}", "requests: {hour: 90000}", "tokens: {hour: 3000000}", "requests: {day: 90000}, tokens: {hour: 2000000, day: 4000000}",
+		"requests: {hour: 90000}, tokens: {month: 2000000}", "requests: {hour: 90000}", "tokens: {month: 3000000}", "requests: {day: 90000}, tokens: {month: 2000000}",
 	} {
 		g.change(t, perAddress(quotas), taken)
 	}

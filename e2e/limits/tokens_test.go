@@ -13,9 +13,10 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
 
-// theCounting gateway limits the tokens of each address, and is shared.
+// theCounting gateway limits the tokens of each address, and is shared. Tokens are counted in periods of the clock, so tests
+// take months: the end of one hardly ever falls into a test.
 var theCounting = harness.Shared(func(t harness.T) *gateway {
-	return start(t, newModel(t), limitsFile(t, perAddress("tokens: {hour: 5000, day: 100000}")))
+	return start(t, newModel(t), limitsFile(t, perAddress("tokens: {day: 100000, month: 5000}")))
 })
 
 // settled waits until a caller has so many tokens left: Envoy tells of the end of a request when its client knows it
@@ -47,7 +48,7 @@ func TestTokensAreChargedByWhatWasUsed(t *testing.T) {
 	require.Equal(t, http.StatusOK, r.Status, r)
 	assert.Equal(t, "5000", r.Header.Get("X-Ratelimit-Limit-Tokens"))
 	assert.Equal(t, []string{strconv.Itoa(5000 - estimated("use-1200", 2000, `"max_tokens":2000`))}, r.Header.Values("X-Ratelimit-Remaining-Tokens"), "what it may take is held while it runs")
-	assert.Regexp(t, `^(\d+m)?\d+s$`, r.Header.Get("X-Ratelimit-Reset-Tokens"))
+	assert.Regexp(t, `^(\d+h)?(\d+m)?\d+s$`, r.Header.Get("X-Ratelimit-Reset-Tokens"))
 	assert.Empty(t, r.Header.Get("Retry-After"))
 	c.settled(t, 3800)
 
@@ -145,8 +146,8 @@ reserve: 100
 stream_usage: estimate
 limits:
   - {name: asks, per: address, requests: {hour: 3}}
-  - {name: together, per: everyone, tokens: {hour: 10000}}
-  - {name: unseen, per: caller, requests: {hour: 1}, tokens: {hour: 1000}}
+  - {name: together, per: everyone, tokens: {month: 10000}}
+  - {name: unseen, per: caller, requests: {hour: 1}, tokens: {month: 1000}}
 `))
 	a := g.stranger(t)
 	assert.Equal(t, strconv.Itoa(10000-estimated("use-1000", 100)), left(a.ask(t, "use-1000"), "tokens"), "reserve and prompt")

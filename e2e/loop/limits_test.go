@@ -16,7 +16,7 @@ import (
 func TestALoopIsChargedForAllItsTurns(t *testing.T) {
 	shared := theWorld(t)
 	file := filepath.Join(t.TempDir(), "limits.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("reserve: 500\nlimits: [{name: all, per: everyone, requests: {day: 1000000}, tokens: {day: 1000000}}]"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("reserve: 500\nlimits: [{name: all, per: everyone, requests: {day: 1000000}, tokens: {month: 1000000}}]"), 0o600))
 	w := &world{tools: shared.tools, one: shared.one, two: shared.two}
 	w.Gateway = harness.Start(t, w.env().With("LIMITS_FILE", file))
 	awaitTools(t, w.Gateway)
