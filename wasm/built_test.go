@@ -56,7 +56,7 @@ type compiled struct {
 
 // machine is one VM with the plugin in it, as a worker thread of Envoy has one.
 type machine struct {
-	t             *testing.T
+	t             testing.TB
 	module        api.Module
 	configuration []byte
 	properties    map[string]string
@@ -65,6 +65,7 @@ type machine struct {
 	counters      map[string]int64 // by name
 	names         []string         // of counters, by id
 	next          uint32           // id of the last context
+	calls         int              // of the host
 
 	// Of the request that is under way.
 	headers  [][2]string
@@ -81,7 +82,7 @@ type localReply struct {
 const rootContext = 1
 
 // boot makes a machine and gives it its configuration, which it takes or not.
-func boot(t *testing.T, configuration []byte) (*machine, bool) {
+func boot(t testing.TB, configuration []byte) (*machine, bool) {
 	t.Helper()
 	c, err := builtModule()
 	require.NoError(t, err)
@@ -105,7 +106,12 @@ func (m *machine) context() context.Context {
 	return context.WithValue(context.Background(), machineKey{}, m)
 }
 
-func machineOf(ctx context.Context) *machine { return ctx.Value(machineKey{}).(*machine) }
+// machineOf is what every function of the host asks first.
+func machineOf(ctx context.Context) *machine {
+	m := ctx.Value(machineKey{}).(*machine)
+	m.calls++
+	return m
+}
 
 // call enters the machine; a trap fails the test.
 func (m *machine) call(name string, args ...uint32) uint32 {

@@ -47,6 +47,10 @@ const (
 // OnHttpRequestHeaders decides what needs no body, and holds the others back until the body was read.
 func (x *exchange) OnHttpRequestHeaders(_ int, end bool) types.Action {
 	if p := x.plugin.settings.policy; p != nil {
+		if !end && x.routes() {
+			// The body has to be read in any case, and the route lets only plain ones of a known, small size come here.
+			return types.ActionPause
+		}
 		return x.guarded(func() types.Action { return x.judgeHeaders(end) })
 	}
 	if end { // a request without a body: what is wrong with it is said as of any other

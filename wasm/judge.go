@@ -25,10 +25,6 @@ const ruleHeader = "x-policy-rule"
 // judgeHeaders applies the policy to what the headers tell. What needs the body waits for it: at the edge with the
 // headers held back, in a mesh behind headers that have gone on (settings.holdHeaders).
 func (x *exchange) judgeHeaders(end bool) types.Action {
-	if !end && x.routes() {
-		// The body has to be read in any case, and the route lets only plain ones of a known, small size come here.
-		return types.ActionPause
-	}
 	r, path, err := x.request()
 	if err != nil {
 		return x.fail("headers", err)

@@ -30,7 +30,7 @@ var entries = []providers.Entry{
 }
 
 // configuration is what the control plane would write.
-func configuration(t *testing.T, allow, deny []string, policy string) []byte {
+func configuration(t testing.TB, allow, deny []string, policy string) []byte {
 	type provider struct {
 		ID        string             `json:"id"`
 		Ready     bool               `json:"ready"`

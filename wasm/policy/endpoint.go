@@ -66,6 +66,13 @@ var methods = [...]struct {
 // readTarget reads the value of :path. A path in an unusual spelling that a server may accept (other case, doubled
 // slashes, escapes, dot segments) is recognised too, so that it is no way around a rule.
 func readTarget(method, raw string) target {
+	if method == "POST" {
+		for i := range suffixes { // as most requests to a gateway are
+			if p := &suffixes[i]; len(raw) == len("/v1")+len(p.end) && raw[:len("/v1")] == "/v1" && raw[len("/v1"):] == p.end {
+				return target{path: raw, endpoint: p.endpoint, counts: p.counts, modelAt: -1}
+			}
+		}
+	}
 	bare, _, _ := strings.Cut(raw, "?")
 	t := target{path: cleanPath(bare), modelAt: -1}
 	if method != "POST" {

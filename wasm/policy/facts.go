@@ -234,21 +234,26 @@ func (r *Request) model(p *Policy) bool {
 // nameModel keeps both spellings of the model, and learns the provider where nothing else tells it.
 func (r *Request) nameModel(p *Policy, written string) {
 	s := &r.seen
-	s.bare = strings.ToLower(written)
+	lower := strings.ToLower(written)
+	s.bare, s.full = lower, ""
 	if r.Provider == "" && r.Model == "" {
 		if before, after, ok := strings.Cut(s.bare, "/"); ok && after != "" && p.isProvider(before) {
 			if host := r.hostProvider(p); host == "" || host == before {
 				s.prefix, s.bare = written[:strings.IndexByte(written, '/')+1], after
 				s.provider, s.providerDone = before, true
+				s.full = lower
 			}
 		}
 	}
 	if !s.providerDone {
 		s.provider, s.providerDone = r.hostProvider(p), true
 	}
-	s.full = s.bare
-	if s.provider != "" {
+	switch {
+	case s.full != "": // as it is written
+	case s.provider != "":
 		s.full = s.provider + "/" + s.bare
+	default:
+		s.full = s.bare
 	}
 }
 

@@ -51,6 +51,9 @@ func hostTable(own []hostRow) []hostRow {
 
 // providerOfHost gives the ID of the provider behind a host; empty when none is known.
 func (p *Policy) providerOfHost(host string) string {
+	if host == "" {
+		return ""
+	}
 	for i := range p.hosts {
 		if p.hosts[i].hosts.match(host) {
 			return p.hosts[i].id
