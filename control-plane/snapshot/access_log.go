@@ -70,7 +70,8 @@ func accessLogFields() *structpb.Struct {
 		"client":      "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
 		"caller":      "%FILTER_STATE(" + callerState + ":PLAIN)%",
 		"policy":      "%FILTER_STATE(wasm.igw_policy:PLAIN)%", // the rule that decided, and what it did (room wasm)
-		"request_id":  `%COALESCE({"operators":[{"command":"REQ","param":"x-request-id"},{"command":"RESP","param":"x-request-id"}]})%`, // of what was refused before it had one (replyHeaders)
+		// What was refused before it had an id got one with the reply (replyHeaders).
+		"request_id": `%COALESCE({"operators":[{"command":"REQ","param":"x-request-id"},{"command":"RESP","param":"x-request-id"}]})%`,
 	}
 	s := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}
 	for k, v := range fields {

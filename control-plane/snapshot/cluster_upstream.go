@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -22,7 +23,7 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	name := providerCluster(p.ID)
 	c := &clusterv3.Cluster{
 		Name:                 name,
-		ClusterDiscoveryType: strictDNS(dnscommonv3.DnsLookupFamily_ALL), // a host with one broken family still works
+		ClusterDiscoveryType: dnsOf(p.URL),
 		ConnectTimeout:       off(in.Config.Client.ConnectTimeout),
 		CircuitBreakers:      roomyBreakers(),
 		OutlierDetection:     outlierDetection(),
@@ -43,14 +44,22 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	return c
 }
 
-// strictDNS resolves a provider's host again and again, as often as its records say.
-func strictDNS(family dnscommonv3.DnsLookupFamily) *clusterv3.Cluster_ClusterType {
+// dnsOf says what the addresses of a URL's host are. Those of a public service, and of localhost, are ways to one server, tried
+// one after the other as browsers do (happy eyeballs): a machine without IPv6, or a server that listens on 127.0.0.1 alone,
+// costs no attempt. Those of a plain-text host of one's own may be its replicas, which all get their share.
+func dnsOf(u *url.URL) *clusterv3.Cluster_ClusterType {
+	return dns(dnscommonv3.DnsLookupFamily_ALL, u.Scheme == "https" || strings.EqualFold(u.Hostname(), "localhost"))
+}
+
+// dns resolves a host again and again, as often as its records say. With one, its addresses are those of one server.
+func dns(family dnscommonv3.DnsLookupFamily, one bool) *clusterv3.Cluster_ClusterType {
 	return &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.cluster.dns",
 		TypedConfig: pack(&dnsv3.DnsCluster{
-			DnsRefreshRate:  off(30 * time.Second),
-			RespectDnsTtl:   true,
-			DnsLookupFamily: family,
+			DnsRefreshRate:               off(30 * time.Second),
+			RespectDnsTtl:                true,
+			DnsLookupFamily:              family,
+			AllAddressesInSingleEndpoint: one,
 		}),
 	}}
 }

@@ -9,7 +9,6 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	dnscommonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
 	cachetypes "github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -81,7 +80,7 @@ func issuerCluster(address string) string {
 func issuerHostCluster(in Input, name string, u *url.URL) *clusterv3.Cluster {
 	c := &clusterv3.Cluster{
 		Name:                 name,
-		ClusterDiscoveryType: strictDNS(dnscommonv3.DnsLookupFamily_ALL),
+		ClusterDiscoveryType: dnsOf(u),
 		ConnectTimeout:       off(in.Config.Client.ConnectTimeout),
 		LoadAssignment:       oneEndpoint(name, socketAddress(u.Hostname(), port(u))),
 	}

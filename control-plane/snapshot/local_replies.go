@@ -75,8 +75,8 @@ func reply(f *accesslogv3.AccessLogFilter, kind apierror.Kind, message string) *
 	body := strings.ReplaceAll(string(e.Body()), "%", "%%")
 	body = strings.ReplaceAll(body, theProvider, "%METADATA(CLUSTER:"+metadataNamespace+":provider)%")
 	return &hcmv3.ResponseMapper{
-		Filter:     f,
-		StatusCode: u32(uint32(e.Status())),
+		Filter:       f,
+		StatusCode:   u32(uint32(e.Status())),
 		HeadersToAdd: replyHeaders(),
 		BodyFormatOverride: &corev3.SubstitutionFormatString{
 			Format:      &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline(body)},

@@ -39,7 +39,7 @@ func overLink(remote *link.Remote, clusters []cachetypes.Resource) []cachetypes.
 func linkCluster(c *clusterv3.Cluster, e *endpointv3.Endpoint, remote *link.Remote, service string) {
 	// The name may stand for several replicas, and each of its addresses is taken for one: a name with two families, of
 	// which the gateway listens on one, would lose every other request.
-	c.ClusterDiscoveryType = strictDNS(dnscommonv3.DnsLookupFamily_V4_PREFERRED)
+	c.ClusterDiscoveryType = dns(dnscommonv3.DnsLookupFamily_V4_PREFERRED, false)
 	e.Address = socketAddress(remote.Host, remote.Port)
 	c.TransportSocket = remote.Upstream(service)
 	c.UpstreamConnectionOptions = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{

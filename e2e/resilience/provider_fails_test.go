@@ -3,10 +3,13 @@ package resilience
 import (
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
 
 func TestAProviderThatCannotBeReachedIsA502WithItsName(t *testing.T) {
@@ -25,6 +28,29 @@ func TestAnHTTPSProviderOfAnOwnAuthorityIsCalledOverHTTP2(t *testing.T) {
 	r := shared(t).Chat(t, chat("secure/m"))
 	assert.Equal(t, http.StatusOK, r.Status)
 	assert.JSONEq(t, `{"ok":true}`, r.String())
+}
+
+// A name with two families of addresses, of which one is dead, costs nothing: the other is tried at once, within the attempt.
+// The test says something where localhost is also ::1.
+func TestADeadFamilyOfAddressesCostsNoAttempt(t *testing.T) {
+	t.Parallel()
+	one, ca := newScripted(t), harness.NewCA(t)
+	secure := harness.NewTLSProvider(t, ca, func(w http.ResponseWriter, _ *http.Request) { answer(w, "secure") })
+	g := harness.Start(t, harness.Env{
+		"PROVIDERS": "one,secure", "CLIENT_MAX_RETRIES": "0", "CLIENT_TLS_CA_PATH": ca.Path,
+		"ONE_API_URL":    strings.Replace(one.URL, "127.0.0.1", "localhost", 1),
+		"SECURE_API_URL": strings.Replace(secure.URL, "127.0.0.1", "localhost", 1),
+	})
+	model := one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // so that each request has to connect
+		answer(w, "one")
+	})
+	for range 20 {
+		r := g.Chat(t, chat("one/"+model))
+		assert.Equal(t, http.StatusOK, r.Status, "%s", r)
+	}
+	r := g.Chat(t, chat("secure/m"))
+	assert.Equal(t, http.StatusOK, r.Status, "%s", r)
 }
 
 func TestAResetBeforeTheAnswerIsTriedAgainAndThenA502(t *testing.T) {
