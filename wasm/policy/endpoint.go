@@ -83,16 +83,16 @@ func readTarget(method, raw string) target {
 		if strings.HasSuffix(lower, suffixes[i].end) {
 			t.endpoint, t.counts = suffixes[i].endpoint, suffixes[i].counts
 			if at := strings.LastIndex(lower, "/deployments/"); at >= 0 && at < len(lower)-len(suffixes[i].end) { // Azure
-				t.named(bare, at+len("/deployments/"), len(lower)-len(suffixes[i].end))
+				name := at + len("/deployments/")
+				t.named(bare, name, name+strings.IndexByte(lower[name:], '/')) // .../{name}/extensions/chat/completions was one, too
 			}
 			return t
 		}
 	}
-	at := max(strings.LastIndex(lower, "/models/"), strings.LastIndex(lower, "/tunedmodels/"))
-	if at < 0 {
-		return t
+	name := strings.LastIndexByte(lower, '/') + 1 // of a tuned model, an endpoint of Vertex AI, or whatever else has the method
+	if at := strings.LastIndex(lower, "/models/"); at >= 0 {
+		name = at + len("/models/")
 	}
-	name := at + 1 + strings.IndexByte(lower[at+1:], '/') + 1
 	colon := strings.LastIndexByte(lower, ':')
 	if colon <= name {
 		return t
