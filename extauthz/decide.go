@@ -72,9 +72,10 @@ func (p *Policy) identify(q question, now time.Time) answer {
 	return answer{caller: key.Caller(), groups: catalog.JoinGroups(key.Groups), limits: key.LimitsRule(), strip: true}
 }
 
-// known is the answer for a request without a key: what the filters before have verified, or nobody.
+// known is the answer for a request without a key: what the filters before have verified, or nobody. A certificate alone
+// is no key and no token: it may be that of a proxy, with which everybody behind it would get in.
 func (p *Policy) known(q question) answer {
-	if q.caller == "" && p.Required {
+	if p.Required && !strings.HasPrefix(q.caller, access.OIDCCaller) {
 		if p.Keys {
 			return refused(apierror.InvalidAPIKey, false, "you did not provide an API key: send it as Authorization: Bearer <API key>, or as x-api-key: <API key>")
 		}

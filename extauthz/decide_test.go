@@ -58,7 +58,8 @@ func TestDecide(t *testing.T) {
 
 		{"a token", keys, question{caller: token, groups: "developers"}, token + " [developers]", ""},
 		{"a token and a key", keys, question{caller: token, apiKeys: []string{"secret-good"}}, "invalid_api_key", "two different"},
-		{"a certificate", keys, question{caller: cert}, cert + " []", ""},
+		{"a certificate alone", keys, question{caller: cert}, "invalid_api_key", "did not provide"},
+		{"a certificate alone, which is called like a user", keys, question{caller: "cert:oidc:login/alice"}, "invalid_api_key", "did not provide"},
 		{"a certificate and a key", keys, question{caller: cert, groups: "of-the-certificate", apiKeys: []string{"secret-good"}}, "key:good [developers,b%20c]", ""},
 		{"a certificate and a bad key", keys, question{caller: cert, apiKeys: []string{"x"}}, "invalid_api_key", "incorrect"},
 		{"claims", keys, question{caller: token, groups: "a", claims: map[string]any{"department": "research"}}, token + " [a,researchers,nowhere]", ""},
@@ -66,6 +67,7 @@ func TestDecide(t *testing.T) {
 
 		{"without keys, a token", oidc, question{caller: login}, login + " []", ""},
 		{"without keys, a key", oidc, bearer("Bearer secret-good"), "unauthorized", "no token"},
+		{"without keys, a certificate alone", oidc, question{caller: cert}, "unauthorized", "no token"},
 		{"without keys, nothing", oidc, question{}, "unauthorized", "no token"},
 		{"rules alone, nobody", open, question{}, " []", ""},
 		{"rules alone, any key of an SDK", open, bearer("Bearer unused"), " []", ""},

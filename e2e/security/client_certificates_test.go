@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,30 @@ func TestClientCertificates(t *testing.T) {
 			assert.Empty(t, logged["nobody"])
 		})
 	}
+}
+
+// Where keys are in use, a certificate alone lets nobody in: it may be that of a proxy, which many stand behind.
+func TestACertificateAloneIsNoKey(t *testing.T) {
+	t.Parallel()
+	const key = "igw-KEYMARKER-of-the-caller-01234567890123456789"
+	sum := sha256.Sum256([]byte(key))
+	file := filepath.Join(harness.TempDir(t), "keys.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("keys: [{id: caller, sha256: "+hex.EncodeToString(sum[:])+"}]\n"), 0o600))
+	clients := harness.NewCA(t)
+	g := mutual(t, clients, "API_KEYS_FILE", file)
+	c := client(t, with(clients.Issue(t, "proxy", nil)))
+	ask := func(headers ...string) *harness.Response {
+		t.Helper()
+		r, err := g.Try(t, c, http.MethodPost, "/v1/chat/completions", hello, headers...)
+		require.NoError(t, err)
+		return r
+	}
+	r := ask()
+	assert.Equal(t, http.StatusUnauthorized, r.Status, r)
+	assert.Equal(t, "invalid_api_key", r.Error().Code)
+	assert.Equal(t, http.StatusUnauthorized, ask("X-Igw-Caller: oidc:a/b").Status)
+	assert.Equal(t, http.StatusOK, ask("X-Api-Key: "+key).Status)
+	g.Stdout.Await(t, patience, `"caller":"key:caller"`)
 }
 
 // A resumed session would skip the look at the certificate.
