@@ -35,6 +35,14 @@ func Parse(body []byte) (Doc, error) {
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
 		return Doc{}, &Error{Reason: ByteOrder}
 	}
+	if doc, ok := scan(body); ok {
+		return doc, nil
+	}
+	return judge(body)
+}
+
+// judge has jsontext read what scan has given up on, and words what is wrong with it.
+func judge(body []byte) (Doc, error) {
 	if tooDeep(body) {
 		return Doc{}, &Error{Reason: TooComplex}
 	}
