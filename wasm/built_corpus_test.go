@@ -96,7 +96,6 @@ func TestTheBuiltFilterKeepsNothingOfRequests(t *testing.T) {
 			m.call("proxy_on_context_create", m.next, rootContext)
 			m.call("proxy_on_request_headers", m.next, 3, 0)
 			m.call("proxy_on_request_body", m.next, 5000, 0)
-			m.call("proxy_on_log", m.next)
 			m.call("proxy_on_delete", m.next)
 		}
 		return m.module.Memory().Size()

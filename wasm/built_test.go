@@ -147,7 +147,6 @@ func (m *machine) request(headers [][2]string, body []byte, cuts ...int) outcome
 		action = m.call("proxy_on_request_body", id, uint32(len(m.body)), flag(to == len(body)))
 		from = to
 	}
-	m.call("proxy_on_log", id)
 	m.call("proxy_on_delete", id)
 	out := outcome{action: types.Action(action), headers: map[string]string{}, body: string(m.body)}
 	for _, h := range m.headers {
