@@ -2,9 +2,12 @@ package mesh
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -112,6 +115,35 @@ func TestTheScriptReadsUsageOfEveryProvider(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Both worker threads count in one place, at the same time: no request is lost but the one that may be when two begin a counter.
+func TestWorkersSpendOneBudget(t *testing.T) {
+	t.Parallel()
+	w := sidecar(t)
+	const budget = 200
+	l := w.with(t, plugin{policy: fmt.Sprintf("rules: [{name: at-once-%d, act: {budget: {requests: %d, per: 30d, key: [\"header:x-user\"]}}}]", number.Add(1), budget)})
+	var passed, refused atomic.Int64
+	var all sync.WaitGroup
+	for range 16 { // connections, which Envoy gives to either worker
+		all.Go(func() {
+			client := harness.NewClient(t)
+			for range 30 {
+				r, err := l.Try(t, client, http.MethodPost, "/v1/chat/completions", chat("gpt-4o"), host("vllm.models"), "X-User: ann")
+				switch {
+				case !assert.NoError(t, err):
+				case r.Status == http.StatusOK:
+					passed.Add(1)
+				case r.Status == http.StatusTooManyRequests:
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	assert.EqualValues(t, 16*30, passed.Load()+refused.Load(), "no other answer")
+	assert.GreaterOrEqual(t, passed.Load(), int64(budget))
+	assert.LessOrEqual(t, passed.Load(), int64(budget+1))
 }
 
 // A new policy does not give back what was spent, and rules of one name share one budget, in whichever plugin they are.

@@ -2,22 +2,24 @@ package policy
 
 // Decide judges a request. It asks for the body (Undecided) only when a rule that may hold needs it and it is Pending;
 // nothing is counted then, and Decide is to be called again with the body.
-func (p *Policy) Decide(r *Request) Decision {
+func (p *Policy) Decide(r *Request) (d Decision) {
 	s := &r.seen
 	s.halt, s.edits, s.steps, s.holds = running, s.edits[:0], s.steps[:0], s.holds[:0]
-	d := Decision{Verdict: Pass, Rule: NoRule}
+	d.Verdict, d.Rule = Pass, NoRule
 	for w, word := range p.candidates(r) {
 		for bit := 0; word != 0; bit, word = bit+1, word>>1 {
 			if word&1 == 0 {
 				continue
 			}
 			if p.apply(w*64+bit, r, &d) {
-				return p.finish(r, d)
+				p.finish(r, &d)
+				return d
 			}
 		}
 	}
 	p.byDefault(r, &d)
-	return p.finish(r, d)
+	p.finish(r, &d)
+	return d
 }
 
 // apply asks one rule, and says whether that ends the evaluation.
@@ -77,12 +79,13 @@ func (p *Policy) byDefault(r *Request, d *Decision) {
 
 // finish turns what the rules have left into a whole decision, and spends budgets: last, so that a request which is
 // refused or asked about again costs none.
-func (p *Policy) finish(r *Request, d Decision) Decision {
+func (p *Policy) finish(r *Request, d *Decision) {
 	s := &r.seen
 	d.Steps = s.steps
 	switch s.halt {
 	case waiting:
-		return Decision{Rule: NoRule}
+		*d = Decision{Rule: NoRule}
+		return
 	case unreadable:
 		d.halted(NotReadable, 400, "invalid_request", s.problem.param, s.problem.message)
 	case encoded:
@@ -96,17 +99,16 @@ func (p *Policy) finish(r *Request, d Decision) Decision {
 	case running:
 	}
 	if d.Verdict == Pass {
-		p.spend(r, &d)
+		p.spend(r, d)
 	}
 	if d.Verdict != Pass {
-		return d
+		return
 	}
 	d.Edits = s.edits
-	r.moveModel(&d)
+	r.moveModel(d)
 	if d.Outcome == Allowed && (d.Changed() || d.Path != "") {
 		d.Outcome = Edited
 	}
-	return d
 }
 
 // halted refuses because of the request itself, by no rule.

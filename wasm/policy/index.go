@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // index finds the rules that can hold for a request by what they want of its endpoint, model, provider and facts, so that
 // the others are not even looked at. It only leaves out rules that cannot hold; those that it keeps are asked. A set of
@@ -30,8 +33,11 @@ type wants struct {
 	spellings bool // the words are a model without and with its provider
 }
 
-// ends are the lengths of a beginning and of an end.
-type ends struct{ prefix, suffix int }
+// ends are the lengths of a beginning and of an end, and whether all of these lengths have a slash.
+type ends struct {
+	prefix, suffix int
+	slash          bool
+}
 
 // mostEnds are the longest that the index looks at.
 const mostEnds = 48
@@ -121,11 +127,15 @@ func (w *wants) index() {
 	var all []ends
 	for i := range w.byPattern {
 		p := &w.byPattern[i].pattern
-		e := ends{min(len(p.prefix), mostEnds), min(len(p.suffix), mostEnds)}
+		e := ends{prefix: min(len(p.prefix), mostEnds), suffix: min(len(p.suffix), mostEnds)}
 		key := p.prefix[:e.prefix] + p.suffix[len(p.suffix)-e.suffix:]
+		e.slash = strings.IndexByte(key, '/') >= 0
 		byEnds[key] = append(byEnds[key], i)
-		if !slices.Contains(all, e) {
+		at := slices.IndexFunc(all, func(known ends) bool { return known.prefix == e.prefix && known.suffix == e.suffix })
+		if at < 0 {
 			all = append(all, e)
+		} else {
+			all[at].slash = all[at].slash && e.slash
 		}
 	}
 	if 4*len(all) <= len(w.byPattern) {
@@ -142,8 +152,9 @@ func (w *wants) patterned(kept []uint64, word string, onlySlashes bool) {
 		return
 	}
 	var space [2 * mostEnds]byte
+	slash := strings.IndexByte(word, '/') >= 0
 	for _, e := range w.ends {
-		if len(word) < e.prefix+e.suffix {
+		if len(word) < e.prefix+e.suffix || e.slash && !slash {
 			continue
 		}
 		key := append(append(space[:0], word[:e.prefix]...), word[len(word)-e.suffix:]...)
