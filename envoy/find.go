@@ -70,7 +70,9 @@ func check(ctx context.Context, path string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "--version").Output() //nolint:gosec // the operator chooses the binary
+	cmd := exec.CommandContext(ctx, path, "--version") //nolint:gosec // the operator chooses the binary
+	cmd.WaitDelay = time.Second                        // a script's child may hold the output open
+	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("%s --version: %w", path, err)
 	}

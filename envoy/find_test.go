@@ -1,9 +1,12 @@
 package envoy
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,6 +50,21 @@ func TestFindRefusesTheExplicitOneWithAReason(t *testing.T) {
 			assert.ErrorContains(t, err, "ENVOY_PATH")
 		})
 	}
+}
+
+func TestFindDoesNotWaitForAProgramThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	t.Cleanup(func() { // lets the child end
+		if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil {
+			_ = f.Close()
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := Find(ctx, stub(t, dir, "cat "+pipe+"; true", 0o700)) // a child of the shell, which outlives it
+	require.ErrorContains(t, err, "ENVOY_PATH")
 }
 
 func TestFindRefusesWhatIsNotThereOrNotAProgram(t *testing.T) {
