@@ -28,7 +28,7 @@ func serverRows() []variable {
 		row("SERVER_HOST", "127.0.0.1", address, func(c *Config) *string { return &c.Server.Host },
 			"Address to listen on; `0.0.0.0` for all."),
 		row("SERVER_PORT", "8080", port, func(c *Config) *int { return &c.Server.Port },
-			"Port to listen on; 0 takes a free one."),
+			"Port to listen on; 0 takes a free one, and another whenever Envoy has to be started again."),
 		row("SERVER_READ_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Server.ReadTimeout },
 			"Time to receive a request; 0 for no limit."),
 		row("SERVER_WRITE_TIMEOUT", "0", limit, func(c *Config) *time.Duration { return &c.Server.WriteTimeout },
