@@ -24,7 +24,7 @@ const handshakeTimeout = 10 * time.Second
 
 func listeners(in Input) []cachetypes.Resource {
 	s := in.Config.Server
-	public := listener(PublicListener, socketAddress(s.Host, uint32(s.Port)), publicHTTP(in))
+	public := listener(PublicListener, listenAddress(s.Host, s.Port), publicHTTP(in))
 	if s.TLS.Enabled() {
 		public.FilterChains[0].TransportSocket = downstreamTLS(s.TLS)
 		public.FilterChains[0].TransportSocketConnectTimeout = off(handshakeTimeout)
@@ -34,7 +34,7 @@ func listeners(in Input) []cachetypes.Resource {
 		public,
 	}
 	if s.TLS.RedirectPort != 0 {
-		out = append(out, listener(RedirectListener, socketAddress(s.Host, uint32(s.TLS.RedirectPort)), redirectHTTP(in)))
+		out = append(out, listener(RedirectListener, listenAddress(s.Host, s.TLS.RedirectPort), redirectHTTP(in)))
 	}
 	return out
 }
@@ -50,4 +50,11 @@ func listener(name string, address *corev3.Address, http *hcmv3.HttpConnectionMa
 			ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(http)},
 		}}}},
 	}
+}
+
+// listenAddress takes :: for every address of both families, as other servers do; Envoy by itself takes only IPv6.
+func listenAddress(host string, port int) *corev3.Address {
+	a := socketAddress(host, uint32(port))
+	a.GetSocketAddress().Ipv4Compat = host == "::"
+	return a
 }

@@ -122,3 +122,23 @@ func TestAStopDuringTheStartIsClean(t *testing.T) {
 	g.Signal(t, syscall.SIGTERM)
 	assert.Zero(t, g.Wait(t, patience))
 }
+
+// The unspecified address of IPv6 stands for both families, as with other servers.
+func TestTheUnspecifiedAddressOfIPv6IsEveryAddress(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("this machine has no IPv6: %v", err)
+	}
+	_ = l.Close()
+	g := harness.Start(t, harness.Env{"SERVER_HOST": "::"})
+	_, port, err := net.SplitHostPort(g.Addr)
+	require.NoError(t, err)
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		r, err := http.Get("http://" + net.JoinHostPort(host, port) + "/health") //nolint:noctx // it answers, or there is nobody
+		if assert.NoError(t, err, host) {
+			_ = r.Body.Close()
+			assert.Equal(t, http.StatusOK, r.StatusCode, host)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func generalRows() []variable {
 func serverRows() []variable {
 	return []variable{
 		row("SERVER_HOST", "127.0.0.1", address, func(c *Config) *string { return &c.Server.Host },
-			"Address to listen on; `0.0.0.0` for all."),
+			"Address to listen on; `0.0.0.0` for all of IPv4, `::` for all of IPv6 and IPv4."),
 		row("SERVER_PORT", "8080", port, func(c *Config) *int { return &c.Server.Port },
 			"Port to listen on; 0 takes a free one, and another whenever Envoy has to be started again."),
 		row("SERVER_READ_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Server.ReadTimeout },
