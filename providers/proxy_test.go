@@ -61,6 +61,7 @@ func TestCheckProxy(t *testing.T) {
 		{"JSON, another case beside it", jsonType, `{"model":"cheap","MODEL":"dear"}`, bad},
 		{"JSON, models to fall back on", jsonType, `{"model":"cheap","models":["dear"]}`, bad},
 		{"JSON, models in another case", jsonType, `{"model":"cheap","Models":["dear"]}`, bad},
+		{"JSON, models of LiteLLM to fall back on", jsonType, `{"model":"cheap","fallbacks":["dear"]}`, bad},
 		{"JSON, no such models", jsonType, `{"model":"cheap","models":null}`, pass},
 		{"JSON, truncated", jsonType, `{"model":"dear"`, bad},
 		{"JSON, two objects", jsonType, `{"model":"cheap"}{"model":"dear"}`, bad},

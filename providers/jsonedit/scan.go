@@ -1,7 +1,6 @@
 package jsonedit
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -143,7 +142,7 @@ func scanString(body []byte, pos int) int {
 		// Eight bytes at a time, as long as none is a quote, a backslash or a control character. Of the bytes that one of
 		// the three tests marks, the first is right; the others need not be.
 		for i+8 <= len(body) {
-			word := binary.LittleEndian.Uint64(body[i:])
+			word := littleEndian(body[i:])
 			ascii |= word
 			quote, slash := word^('"'*ones), word^('\\'*ones)
 			stop := ((quote-ones)&^quote | (slash-ones)&^slash | (word-' '*ones)&^word) & highs
@@ -267,4 +266,11 @@ func scanDigits(body []byte, pos int) int {
 		return -1
 	}
 	return pos
+}
+
+// littleEndian is that of encoding/binary, which brings reflection; the compiler makes one load of it where the machine can.
+func littleEndian(b []byte) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }

@@ -205,11 +205,11 @@ func SecondModel(doc jsonedit.Doc) string {
 	return ""
 }
 
-// MoreModelsIn gives the name of a member with models to fall back on, as OpenRouter takes them, or "": one of them would
-// be past the allow-list.
+// MoreModelsIn gives the name of a member with models to fall back on, as OpenRouter and LiteLLM take them, or "": one of
+// them would be past the allow-list.
 func MoreModelsIn(doc jsonedit.Doc) string {
 	for name, v := range doc.All() {
-		if strings.EqualFold(name, "models") && v.Kind != jsonedit.Null {
+		if (strings.EqualFold(name, "models") || strings.EqualFold(name, "fallbacks")) && v.Kind != jsonedit.Null {
 			return name
 		}
 	}

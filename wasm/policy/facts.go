@@ -192,6 +192,9 @@ func snakeCase(name []byte) bool {
 
 func withoutUnderscores(s string) string { return strings.ReplaceAll(s, "_", "") }
 
+// moreModels name models besides the one of a request: those that OpenRouter and LiteLLM fall back on.
+var moreModels = [...]string{"models", "fallbacks"}
+
 // maxModel bounds the bytes of a model's name: every pattern of a policy is compared with it.
 const maxModel = 1024
 
@@ -212,6 +215,11 @@ func (r *Request) model(p *Policy) bool {
 		}
 		if !r.document(p) {
 			return false
+		}
+		for _, more := range p.moreModels {
+			if v, ok := s.doc.Member(more); ok && !v.Blank() {
+				return r.refuse(more, "leave out "+more+": this policy decides by the model, and these would be others")
+			}
 		}
 		v, ok := s.doc.Member("model")
 		if ok && v.Kind != jsonedit.Null {

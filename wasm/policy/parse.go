@@ -134,6 +134,8 @@ func (r *reader) name(path string, v jsonedit.Value) string {
 func (p *Policy) prepare() {
 	p.guarded = []string{"model", "stream", "messages", "input", "contents", "system", "instructions"}
 	p.guarded = append(p.guarded, toolMembers[:]...)
+	p.guarded = append(p.guarded, moreModels[:]...)
+	asksModel, edited := false, []string(nil)
 	p.guarded = append(p.guarded, capNames[:]...)
 	p.guarded = append(p.guarded, geminiConfigs[:]...)
 	var all lookups
@@ -142,14 +144,22 @@ func (p *Policy) prepare() {
 		all.numberAll(rule)
 		p.guarded = append(p.guarded, rule.act.require...)
 		p.guarded = append(p.guarded, rule.act.remove...)
+		edited = append(edited, rule.act.remove...)
+		asksModel = asksModel || len(rule.match.models) > 0 || rule.unless != nil && len(rule.unless.models) > 0 || rule.act.model != ""
 		for _, e := range rule.act.set {
 			p.guarded = append(p.guarded, e.Name)
+			edited = append(edited, e.Name)
 		}
 		p.needsBody = p.needsBody || rule.readBody || rule.match.mayReadBody() || rule.unless != nil && rule.unless.mayReadBody()
 		for j := range rule.act.budgets {
 			b := &rule.act.budgets[j]
 			p.needsUsage = p.needsUsage || b.tokens
 			p.needsBody = p.needsBody || slices.ContainsFunc(b.key, func(k keyPart) bool { return k.kind == keyModel || k.kind == keyProvider })
+		}
+	}
+	for _, name := range moreModels {
+		if asksModel && !slices.Contains(edited, name) {
+			p.moreModels = append(p.moreModels, name)
 		}
 	}
 	p.index = newIndex(p.rules, all)
