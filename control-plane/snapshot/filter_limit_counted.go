@@ -22,7 +22,7 @@ const rateLimitCluster = "gateway-ratelimit"
 // neither hold tokens while a request runs nor take any back. Of tokens it tells also the end, with what was used.
 func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
 	c := in.Config.Limits
-	timeout := time.Second
+	timeout := 5 * time.Second // a busy machine may take more than one, and who is not counted is refused
 	if c.Shared() {
 		timeout += 2 * c.Timeout // it may ask twice
 	}

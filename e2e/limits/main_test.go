@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -217,25 +216,31 @@ func (c *caller) send(t testing.TB, method, path, body string) *harness.Response
 	return r
 }
 
-// burst sends n requests at once and counts the answers by their status.
-func (c *caller) burst(t testing.TB, n int, model string, more ...string) map[int]int {
+// rush sends n requests at once and gives the statuses of their answers as they come; 0 is none.
+func (c *caller) rush(t testing.TB, n int, path, body string) <-chan int {
 	t.Helper()
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	out := map[int]int{}
+	out := make(chan int, n)
 	for range n {
-		all.Go(func() {
-			r, err := c.g.Try(t, c.Client, http.MethodPost, "/v1/chat/completions", chat("up/"+model, more...))
-			mu.Lock()
-			defer mu.Unlock()
+		go func() {
+			r, err := c.g.Try(t, c.Client, http.MethodPost, path, body)
 			if err != nil {
-				out[0]++
+				out <- 0
 				return
 			}
-			out[r.Status]++
-		})
+			out <- r.Status
+		}()
 	}
-	all.Wait()
+	return out
+}
+
+// burst is a rush of chat requests, whose answers it counts by their status.
+func (c *caller) burst(t testing.TB, n int, model string, more ...string) map[int]int {
+	t.Helper()
+	out := map[int]int{}
+	answers := c.rush(t, n, "/v1/chat/completions", chat("up/"+model, more...))
+	for range n {
+		out[<-answers]++
+	}
 	return out
 }
 
