@@ -13,6 +13,18 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/sse"
 )
 
+func (l *loop) faceFor(stream bool) face {
+	if stream {
+		return &streamed{loop: l, stream: newStream(l.session)}
+	}
+	return &whole{loop: l}
+}
+
+func isStream(resp *http.Response) bool {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return kind == "text/event-stream"
+}
+
 // whole is the face of a loop whose client waits for one JSON body: the last turn's.
 type whole struct {
 	*loop
@@ -58,7 +70,7 @@ type streamed struct {
 }
 
 func (f *streamed) read(ctx context.Context, resp *http.Response) (*turn, error) {
-	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
+	if !isStream(resp) {
 		return nil, apierror.New(apierror.UpstreamError, "the model did not answer with a stream")
 	}
 	if !f.out.started {

@@ -70,12 +70,30 @@ func refusal(resp *http.Response) *laterRefusal {
 	cause := http.StatusText(resp.StatusCode)
 	if body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10)); err == nil {
 		if doc, err := jsonedit.Parse(body); err == nil {
-			if e, ok := object(doc, "error"); ok && text(e, "message") != "" {
-				cause = cut(text(e, "message"), maxCause)
-			}
+			cause = causeIn(doc, cause)
 		}
 	}
 	told := apierror.New(apierror.UpstreamError, "the model refused a later turn of the tool loop with status %s: %s",
 		strconv.Itoa(resp.StatusCode), strings.TrimSpace(cause))
 	return &laterRefusal{told: told, retryAfter: resp.Header.Get("Retry-After")}
+}
+
+// causeIn is what an error's body says is wrong.
+func causeIn(doc jsonedit.Doc, otherwise string) string {
+	if e, ok := object(doc, "error"); ok && text(e, "message") != "" {
+		return cut(text(e, "message"), maxCause)
+	}
+	return otherwise
+}
+
+// failureIn finds an error where a later turn should have an answer: some providers send one with status 200, which the
+// client must not take for the answer.
+func failureIn(doc jsonedit.Doc) error {
+	if _, ok := present(doc, "error"); !ok {
+		return nil
+	}
+	if _, ok := present(doc, "choices"); ok {
+		return nil
+	}
+	return apierror.New(apierror.UpstreamError, "the model failed in a later turn of the tool loop: %s", strings.TrimSpace(causeIn(doc, "no cause is known")))
 }

@@ -96,11 +96,7 @@ func (r *Runner) Serve(ctx context.Context, w http.ResponseWriter, s *Session, h
 		Runner: runner, session: s, header: modelHeader(header),
 		out: &output{w: w, left: runner.MaxAnswer, events: wanted(header.Get(EventsHeader))},
 	}
-	if s.stream {
-		l.face = &streamed{loop: l, stream: newStream(s)}
-	} else {
-		l.face = &whole{loop: l}
-	}
+	l.face = l.faceFor(s.stream)
 	err := l.run(ctx)
 	return Outcome{FollowUps: s.followUps, Calls: l.calls, Limit: l.limit, Usage: s.usage, Err: err}
 }
@@ -163,6 +159,9 @@ func (l *loop) ask(ctx context.Context, body [][]byte) (*turn, error) {
 	}
 	if refused {
 		return nil, l.failing(refusal(resp))
+	}
+	if s := isStream(resp); l.session.followUps == 0 && s != l.session.stream {
+		l.face = l.faceFor(s) // the client gets what such a provider would send it without tools
 	}
 	t, err := l.face.read(ctx, resp)
 	if err != nil {

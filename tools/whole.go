@@ -16,6 +16,9 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 	if err != nil {
 		return nil, errNotAnswer
 	}
+	if err := failureIn(doc); err != nil && s.followUps > 0 {
+		return nil, err
+	}
 	t := &turn{}
 	if v, ok := doc.Member("usage"); ok && v.Kind == jsonedit.Object {
 		t.usage = v.Raw()
