@@ -229,7 +229,7 @@ func TestIDsOfTheModelReachTheAgent(t *testing.T) {
 
 func TestWithoutPollingTheOneAnswerIsWaitedFor(t *testing.T) {
 	f := newFake(t, cardOf(false, "x"), states("", "WORKING"))
-	m := up(t, f, func(o *Options) { o.Poll = false })
+	m := up(t, f, func(o *Options) { o.Poll, o.ClientTimeout, o.PollTimeout = false, time.Second, time.Second })
 	expect(t, tell(t, m, "a2a_a_x", "hi"), tools.StatusTimeout, "did not end in time")
 	f.cancelled("t1")
 	if f.calls[0].Params.Configuration["returnImmediately"] != nil {

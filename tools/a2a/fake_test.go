@@ -180,10 +180,10 @@ func pieceJSON(id, artifact, text string, more bool) string {
 
 // quick are options with which nothing takes long.
 func quick(agents ...Endpoint) Options {
-	return Options{
-		Agents: agents, ClientTimeout: 2 * time.Second, MaxRetries: 1, InitialBackoff: 5 * time.Millisecond, RetryInterval: 10 * time.Millisecond,
+	return Options{ // deadlines are long: a busy machine needs its time, and tests of deadlines have their own
+		Agents: agents, ClientTimeout: 20 * time.Second, MaxRetries: 1, InitialBackoff: 5 * time.Millisecond, RetryInterval: 10 * time.Millisecond,
 		Reconnect: true, ReconnectInterval: 20 * time.Millisecond, RefreshInterval: 20 * time.Millisecond,
-		Poll: true, PollInterval: 10 * time.Millisecond, PollTimeout: 2 * time.Second, MaxPollAttempts: 30,
+		Poll: true, PollInterval: 10 * time.Millisecond, PollTimeout: 20 * time.Second, MaxPollAttempts: 30,
 	}
 }
 
