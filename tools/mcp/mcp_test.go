@@ -16,10 +16,11 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
 
-// quick are options for tests: everything that waits waits a little.
+// quick are options for tests: everything that waits waits a little. Deadlines are long, because a busy machine needs its
+// time; tests of deadlines have their own.
 func quick(servers ...Server) Options {
 	return Options{
-		Servers: servers, CallTimeout: 5 * time.Second, ClientTimeout: 2 * time.Second, MaxRetries: 1,
+		Servers: servers, CallTimeout: 20 * time.Second, ClientTimeout: 10 * time.Second, MaxRetries: 1,
 		InitialBackoff: 10 * time.Millisecond, RetryInterval: 20 * time.Millisecond, Reconnect: true, ReconnectInterval: 30 * time.Millisecond, QuietTime: 20 * time.Millisecond,
 	}
 }
@@ -28,7 +29,7 @@ func quick(servers ...Server) Options {
 func start(t *testing.T, opts Options) *Manager {
 	t.Helper()
 	m := launch(t, opts)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	m.Settled(ctx)
 	require.NoError(t, ctx.Err())
