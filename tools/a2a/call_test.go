@@ -221,7 +221,7 @@ func TestIDsOfTheModelReachTheAgent(t *testing.T) {
 	m := up(t, f, nil)
 	got := m.Catalogue().Call(t.Context(), "a2a_a_x", json.RawMessage(`{"message":"eight","task_id":"t1","context_id":"ctx"}`))
 	expect(t, got, tools.StatusOK, "fine")
-	sent := f.calls[0].Params
+	sent := f.asked(0).Params
 	if sent.Message.TaskID != "t1" || sent.Message.ContextID != "ctx" || sent.Configuration["returnImmediately"] != nil {
 		t.Errorf("sent %+v", sent)
 	}
@@ -232,7 +232,7 @@ func TestWithoutPollingTheOneAnswerIsWaitedFor(t *testing.T) {
 	m := up(t, f, func(o *Options) { o.Poll, o.ClientTimeout, o.PollTimeout = false, time.Second, time.Second })
 	expect(t, tell(t, m, "a2a_a_x", "hi"), tools.StatusTimeout, "did not end in time")
 	f.cancelled("t1")
-	if f.calls[0].Params.Configuration["returnImmediately"] != nil {
+	if f.asked(0).Params.Configuration["returnImmediately"] != nil {
 		t.Error("the agent was told not to wait")
 	}
 }

@@ -236,11 +236,9 @@ func TestSkillsBecomeTools(t *testing.T) {
 			t.Errorf("got %+v", tool)
 		}
 		expect(t, tell(t, m, tool.Name, "hi"), tools.StatusOK, "heard hi")
-		f.mu.Lock()
-		if hint := f.calls[len(f.calls)-1].Params.Message.Metadata["skillId"]; hint != tool.Original {
+		if hint := f.asked(-1).Params.Message.Metadata["skillId"]; hint != tool.Original {
 			t.Errorf("skillId %v, want %q", hint, tool.Original)
 		}
-		f.mu.Unlock()
 	}
 	if d := list[0].Description; d != "Does weather/today. (by the agent Fake)\nTags: t\nExamples:\n- e" {
 		t.Errorf("description %q", d)

@@ -207,6 +207,16 @@ func start(t *testing.T, o Options) *Manager {
 	return m
 }
 
+// asked gives a call that the agent got; -1 is the last one.
+func (f *fake) asked(i int) rpcCall {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i < 0 {
+		i += len(f.calls)
+	}
+	return f.calls[i]
+}
+
 // up starts a manager of one agent, "a", and waits for its tools.
 func up(t *testing.T, f *fake, change func(*Options)) *Manager {
 	t.Helper()

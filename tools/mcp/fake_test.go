@@ -179,6 +179,19 @@ func (f *fake) forget() {
 	f.sessions = map[string]bool{}
 }
 
+func (f *fake) knows(session string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sessions[session]
+}
+
+// all gives every message so far.
+func (f *fake) all() []message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.seen)
+}
+
 // heard gives the messages of a method.
 func (f *fake) heard(method string) []message {
 	f.mu.Lock()

@@ -125,7 +125,7 @@ func TestListAndCall(t *testing.T) {
 		assert.NotNil(t, status.LastSeen)
 		assert.Equal(t, map[bool]string{true: "2026-07-28", false: "2025-11-25"}[modern], status.ProtocolVersion)
 		assert.Equal(t, "mcp_one_echo", m.ToolList().Data[0].Name)
-		for _, seen := range f.seen {
+		for _, seen := range f.all() {
 			assert.Equal(t, "k-123456", seen.header.Get("X-Api-Key"), seen.Method)
 		}
 	})
@@ -155,9 +155,8 @@ func TestGoodbye(t *testing.T) {
 	m.Settled(ctx)
 	cancel()
 	<-done
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	last := f.seen[len(f.seen)-1]
+	all := f.all()
+	last := all[len(all)-1]
 	assert.Equal(t, http.MethodDelete, last.verb)
 	assert.Equal(t, "session-1", last.header.Get("Mcp-Session-Id"))
 	assert.Equal(t, statusStopped, m.Servers().Data[0].Status)

@@ -95,9 +95,7 @@ func TestAForgottenSessionIsRenewedOnce(t *testing.T) {
 			f := newFake(t, false, tool("echo"))
 			if name == "400" {
 				f.hook = func(w http.ResponseWriter, r *http.Request, m message) bool {
-					f.mu.Lock()
-					forgotten := r.Header.Get("Mcp-Session-Id") != "" && !f.sessions[r.Header.Get("Mcp-Session-Id")]
-					f.mu.Unlock()
+					forgotten := r.Header.Get("Mcp-Session-Id") != "" && !f.knows(r.Header.Get("Mcp-Session-Id"))
 					if forgotten {
 						w.WriteHeader(http.StatusBadRequest)
 						fault(w, m, -32000, "Bad Request: No valid session ID provided")
