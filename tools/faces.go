@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"runtime"
 	"sync"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
@@ -81,6 +82,7 @@ func (f *streamed) read(ctx context.Context, resp *http.Response) (*turn, error)
 	defer readBuffers.Put(buffer)
 	piece, left := buffer[:], f.MaxAnswer
 	for !f.stream.done {
+		runtime.Gosched() // others first: what comes meanwhile is passed on together
 		n, readErr := resp.Body.Read(piece)
 		if left -= int64(n); left < 0 {
 			return nil, errTooLarge
