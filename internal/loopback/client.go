@@ -80,7 +80,7 @@ func (c *Client) exchange(ctx context.Context, conn *conn, req *http.Request, bo
 		from: resp.Body, ctx: ctx, stop: stop, client: c, conn: conn, written: written,
 		last: writeErr != nil || resp.Close,
 	}
-	return resp, true, nil
+	return resp, true, nil //nolint:nilerr // what hindered the writing is what the answer says
 }
 
 // take gives a connection, an idle one if there is one that lives.

@@ -143,7 +143,7 @@ func TestBodiesThatAreNoPieces(t *testing.T) {
 
 	r = post(t.Context())
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader("plain")), -1
-	_, err := c.RoundTrip(r) //nolint:bodyclose // there is none
+	_, err := c.RoundTrip(r)
 	require.ErrorIs(t, err, errLength)
 
 	r = post(t.Context())
@@ -266,7 +266,7 @@ func TestACancelledRequestHangsUp(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := c.RoundTrip(post(ctx, "x")) //nolint:bodyclose // there is none
+	_, err := c.RoundTrip(post(ctx, "x"))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -304,7 +304,7 @@ func TestARequestIsNotSentTwice(t *testing.T) {
 		}
 	})
 	ask(t, c, post(t.Context()))
-	_, err := c.RoundTrip(post(t.Context())) //nolint:bodyclose // there is none
+	_, err := c.RoundTrip(post(t.Context()))
 	require.Error(t, err)
 	assert.EqualValues(t, 2, requests.Load())
 }
@@ -369,7 +369,7 @@ func TestARequestCannotBeTwo(t *testing.T) {
 	} {
 		r := post(t.Context(), "x")
 		spoil(r)
-		_, err := c.RoundTrip(r) //nolint:bodyclose // there is none
+		_, err := c.RoundTrip(r)
 		require.Error(t, err)
 	}
 	r := post(t.Context(), "x")
@@ -385,7 +385,7 @@ func TestNobodyToReach(t *testing.T) {
 	l := listen(t)
 	c, _ := client(t, l)
 	require.NoError(t, l.Close())
-	_, err := c.RoundTrip(post(t.Context(), "x")) //nolint:bodyclose // there is none
+	_, err := c.RoundTrip(post(t.Context(), "x"))
 	require.Error(t, err)
 }
 
