@@ -46,13 +46,20 @@ func jobFor(addr string, streamed, usage bool, pause time.Duration) job {
 }
 
 func TestMockAnswersAreRight(t *testing.T) {
-	addr := listen(t, serveMock)
-	for _, c := range []struct{ streamed, usage bool }{{false, false}, {true, false}, {true, true}} {
-		g := newGenerator(jobFor(addr, c.streamed, c.usage, 0))
-		began := time.Now()
-		g.loop(50 * time.Millisecond)
-		if r := g.result(time.Since(began), 0); r.Requests < 4 || r.Errors > 0 || r.Differs > 0 || r.P99 < r.P50 || r.P50 <= 0 {
-			t.Errorf("%+v: %+v", c, r)
+	served, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = served.Close() })
+	go func() { _ = serveMockHTTP(served) }()
+	for kind, addr := range map[string]string{bareMock: listen(t, serveMock), httpMock: served.Addr().String()} {
+		for _, c := range []struct{ streamed, usage bool }{{false, false}, {true, false}, {true, true}} {
+			g := newGenerator(jobFor(addr, c.streamed, c.usage, 0))
+			began := time.Now()
+			g.loop(50 * time.Millisecond)
+			if r := g.result(time.Since(began), 0); r.Requests < 4 || r.Errors > 0 || r.Differs > 0 || r.P99 < r.P50 || r.P50 <= 0 {
+				t.Errorf("%s %+v: %+v", kind, c, r)
+			}
 		}
 	}
 }

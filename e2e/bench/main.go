@@ -23,7 +23,8 @@ import (
 
 // options are the flags.
 type options struct {
-	envoy, mockAddr, jsonFile, logs          string
+	envoy, mockAddr, mockServer              string
+	jsonFile, logs                           string
 	gatewayCmd, gatewayURL, gatewayModel     string
 	gatewayReady, gatewayName                string
 	gatewayEnv                               list
@@ -75,7 +76,7 @@ func benchMain(args []string) int {
 	ctx, done := context.WithTimeoutCause(ctx, o.limit(), fmt.Errorf("the whole run took longer than %v", o.limit()))
 	defer done()
 
-	b := &bench{options: o, report: &report{CPUs: runtime.NumCPU(), Concurrency: o.concurrency, Rounds: o.rounds, Seconds: o.duration.Seconds(), Usage: o.usage}}
+	b := &bench{options: o, report: &report{CPUs: runtime.NumCPU(), Concurrency: o.concurrency, Rounds: o.rounds, Seconds: o.duration.Seconds(), Usage: o.usage, Mock: o.mockServer}}
 	if err := b.run(ctx); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -109,6 +110,7 @@ func parseFlags(args []string) (*options, error) {
 	fs.StringVar(&o.gatewayReady, "gateway-ready", "/ready", "path that answers 200 when the gateway is ready")
 	fs.BoolVar(&o.standIn, "stand-in", false, "a second raw Envoy takes the gateway's place: all ratios should be 1, their spread is the noise")
 	fs.StringVar(&o.mockAddr, "mock-addr", "127.0.0.1:0", "address of the mock provider")
+	fs.StringVar(&o.mockServer, "mock-server", bareMock, "what the mock provider is: "+bareMock+" connections, or an ordinary server of "+httpMock)
 	fs.Var(&o.conns, "conns", "connections of a cell; may be repeated (default 1 and 32)")
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds, each with every cell for raw Envoy and gateway in turn; 0 leaves this part out")
 	fs.DurationVar(&o.duration, "duration", 4*time.Second, "of one measurement")
@@ -146,6 +148,8 @@ func parseFlags(args []string) (*options, error) {
 		}
 	}
 	switch {
+	case o.mockServer != bareMock && o.mockServer != httpMock:
+		return nil, complain("-mock-server is %q or %q", bareMock, httpMock)
 	case fs.NArg() > 0:
 		return nil, complain("unexpected argument %q", fs.Arg(0))
 	case o.rounds < 0 || o.streams < 0 || o.concurrency < 1 || o.duration <= 0 || o.pause < 0:
@@ -270,7 +274,7 @@ func (b *bench) prepare() (err error) {
 }
 
 func (b *bench) startMock() (*target, error) {
-	p, err := b.fleet.startSelf("mock", b.mockAddr)
+	p, err := b.fleet.startSelf("mock", b.mockAddr, b.mockServer)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,7 +75,7 @@ func streamAnswer(usage string) mockAnswer {
 	return a
 }
 
-// mockMain is the mock provider's process. It is written on bare connections so that it is never the slowest part. It ends
+// mockMain is the mock provider's process: an address, and the kind of mock. A bare one is never the slowest part. It ends
 // with its standard input, so that no mock outlives the run that started it.
 func mockMain(args []string) error {
 	l, err := net.Listen("tcp", args[0])
@@ -86,6 +87,9 @@ func mockMain(args []string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
+	if slices.Contains(args[1:], httpMock) {
+		return serveMockHTTP(l)
+	}
 	for {
 		c, err := l.Accept()
 		if err != nil {

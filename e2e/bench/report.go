@@ -17,6 +17,7 @@ type report struct {
 	Rounds      int
 	Seconds     float64 // of one measurement
 	Usage       bool    // streams asked for a usage chunk
+	Mock        string  // what the mock provider is
 	BinaryMB    map[string]float64
 	Idle        []idle
 	Alone       []run // the load generator on the mock, nothing between: what the harness itself can do
@@ -63,7 +64,7 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintf(out, "\n"+format+"\n", args...)
 	}
 
-	title("%d CPUs, Envoy concurrency %d, rounds: %d of %gs, medians", r.CPUs, r.Concurrency, r.Rounds, r.Seconds)
+	title("%d CPUs, Envoy concurrency %d, mock provider: %s, rounds: %d of %gs, medians", r.CPUs, r.Concurrency, r.Mock, r.Rounds, r.Seconds)
 	for _, name := range []string{"gateway", "envoy"} {
 		if mb, ok := r.BinaryMB[name]; ok {
 			fmt.Fprintf(out, "binary of %s: %.1f MB\n", name, mb)
