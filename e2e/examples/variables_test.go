@@ -22,6 +22,7 @@ var (
 // foreign are words in capitals with an underscore that are no variables of the gateway.
 var foreign = []string{
 	"FULL_DUPLEX_STREAMED", "SO_REUSEPORT", "RST_STREAM", "MAX_TOKENS",
+	"HTTPS_PROXY", // which Envoy does not read
 	// of Istio and Envoy
 	"REGISTRY_ONLY", "FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD", "FILTER_STATE", "STRICT_DNS", "LOGICAL_DNS",
 	// of the rate limit service
