@@ -2,6 +2,8 @@ package resilience
 
 import (
 	"net/http"
+	"os"
+	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -56,6 +58,9 @@ func TestASecondTermDoesNotBreakStreams(t *testing.T) {
 
 func TestAHangupEndsNothing(t *testing.T) {
 	t.Parallel()
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP) // what ignores it, as nohup does, would have the gateway ignore it too
+	t.Cleanup(func() { signal.Stop(heard) })
 	one := newScripted(t)
 	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL})
 	model := one.on(func(_ int, w http.ResponseWriter, _ *http.Request) { answer(w, "one") })
