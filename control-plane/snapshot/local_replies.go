@@ -101,10 +101,7 @@ func asItIs(f *accesslogv3.AccessLogFilter) *hcmv3.ResponseMapper {
 
 // detailsAre matches the response code details, which say why Envoy made a reply.
 func detailsAre(words string) *accesslogv3.AccessLogFilter {
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{ExtensionFilter: &accesslogv3.ExtensionFilter{
-		Name:       "envoy.access_loggers.extension_filters.cel",
-		ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{Expression: "response.code_details == '" + words + "'"})},
-	}}}
+	return detailed(" == '" + words + "'")
 }
 
 func flags(names ...string) *accesslogv3.AccessLogFilter {
@@ -155,14 +152,17 @@ func metadataMissing(namespace, field string) *accesslogv3.AccessLogFilter {
 	}}
 }
 
-// because looks at the reason, which the access log calls details: whether it begins with these words.
+// because matches response code details that begin with these words.
 func because(reason string) *accesslogv3.AccessLogFilter {
+	return detailed(".startsWith('" + reason + "')")
+}
+
+// detailed holds the response code details to what the rest of a CEL expression says of them.
+func detailed(rest string) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
 		ExtensionFilter: &accesslogv3.ExtensionFilter{
-			Name: "envoy.access_loggers.extension_filters.cel",
-			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{
-				Expression: "response.code_details.startsWith('" + reason + "')",
-			})},
+			Name:       "envoy.access_loggers.extension_filters.cel",
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{Expression: "response.code_details" + rest})},
 		},
 	}}
 }
