@@ -46,15 +46,27 @@ func newNames(entries []string) *names {
 	return n
 }
 
-func (n *names) has(owner, name string) bool {
-	name = strings.ToLower(name)
+// has takes a model by each of its names.
+func (n *names) has(k kind, owner, name string) bool {
+	owner, name = strings.ToLower(owner), strings.ToLower(name)
+	if n.lists(owner, name) {
+		return true
+	}
+	other, ok := "", false
+	if k == modelNames {
+		other, ok = catalog.OtherSpelling(owner, name)
+	}
+	return ok && n.lists(owner, other)
+}
+
+func (n *names) lists(owner, name string) bool {
 	if slices.ContainsFunc(n.bare, func(p catalog.Pattern) bool { return p.Match(name) }) {
 		return true
 	}
 	if len(n.whole) == 0 {
 		return false
 	}
-	whole := strings.ToLower(owner) + "/" + name
+	whole := owner + "/" + name
 	return slices.ContainsFunc(n.whole, func(p catalog.Pattern) bool { return p.Match(whole) })
 }
 
@@ -92,12 +104,12 @@ func (t *Table) Rights(caller string, groups []string) Rights {
 func (r Rights) allows(k kind, owner, name string) bool {
 	spoken, allowed := false, false
 	for _, g := range r.rules {
-		if d := g.deny[k]; d != nil && d.has(owner, name) {
+		if d := g.deny[k]; d != nil && d.has(k, owner, name) {
 			return false
 		}
 		if a := g.allow[k]; a != nil {
 			spoken = true
-			allowed = allowed || a.has(owner, name)
+			allowed = allowed || a.has(k, owner, name)
 		}
 	}
 	if spoken && !allowed {
@@ -106,11 +118,11 @@ func (r Rights) allows(k kind, owner, name string) bool {
 	if r.own == nil {
 		return true
 	}
-	if d := r.own.deny[k]; d != nil && d.has(owner, name) {
+	if d := r.own.deny[k]; d != nil && d.has(k, owner, name) {
 		return false
 	}
 	a := r.own.allow[k]
-	return a == nil || a.has(owner, name)
+	return a == nil || a.has(k, owner, name)
 }
 
 func (r Rights) speaks(k kind) bool {

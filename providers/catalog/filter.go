@@ -25,11 +25,26 @@ func (f ModelFilter) Allows(provider, model string) bool {
 		return true
 	}
 	full := strings.ToLower(provider + "/" + model)
-	_, bare, _ := strings.Cut(full, "/") // an ID holds no slash, so this cuts off the ID
-	if f.deny.matches(full, bare) {
-		return false
+	id, bare, _ := strings.Cut(full, "/") // an ID holds no slash, so this cuts off the ID
+	denied, allowed := f.deny.matches(full, bare), f.allow.empty() || f.allow.matches(full, bare)
+	if other, ok := OtherSpelling(id, bare); ok {
+		full = id + "/" + other
+		denied, allowed = denied || f.deny.matches(full, other), allowed || f.allow.matches(full, other)
 	}
-	return f.allow.empty() || f.allow.matches(full, bare)
+	return allowed && !denied
+}
+
+// OtherSpelling gives the second name of a model, where its provider takes two: Google's models may have models/ before
+// their names, which is how Google lists them, or not. The ID and the model are in lower case.
+func OtherSpelling(provider, model string) (string, bool) {
+	const prefix = "models/"
+	if provider != "google" || model == "" {
+		return "", false
+	}
+	if short, ok := strings.CutPrefix(model, prefix); ok {
+		return short, short != ""
+	}
+	return prefix + model, true
 }
 
 // matcher is one compiled list: literal entries in a set, the others as patterns.

@@ -39,6 +39,12 @@ func TestModelFilter(t *testing.T) {
 		{"deny wins", []string{"gpt-*"}, []string{"*-pro"}, "openai", "gpt-5-pro", false},
 		{"deny one provider's", []string{"*"}, []string{"groq/*"}, "groq", "llama", false},
 		{"no model", []string{"gpt-5"}, nil, "openai", "", false},
+		{"Google's models/ is no way around a list", nil, []string{"google/gemini-3-pro"}, "google", "models/gemini-3-pro", false},
+		{"nor is leaving it out", nil, []string{"google/models/gemini-3-pro"}, "Google", "Gemini-3-pro", false},
+		{"nor with a bare entry", nil, []string{"gemini-3-*"}, "google", "models/gemini-3-pro", false},
+		{"what is allowed may have it", []string{"gemini-3-pro"}, nil, "google", "models/gemini-3-pro", true},
+		{"and go without", []string{"google/models/*"}, nil, "google", "gemini-3-pro", true},
+		{"elsewhere it is a part of the name", nil, []string{"gpt-5"}, "openai", "models/gpt-5", true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
