@@ -100,12 +100,12 @@ func capTokens(doc jsonedit.Doc, e catalog.Endpoint, provider string, most int64
 	var edits []jsonedit.Edit
 	given := false
 	for name, v := range doc.All() {
-		i := slices.IndexFunc(lengths, func(known string) bool { return strings.EqualFold(known, name) })
+		i := slices.IndexFunc(lengths, func(known string) bool { return sameName(known, name) })
 		switch {
 		case i < 0:
 			continue
-		case name != lengths[i]: // servers that ignore case would read this one, unseen by the limit
-			return nil, apierror.Field(apierror.InvalidRequest, name, "write %s in lower case: the length of your answers is limited", lengths[i])
+		case name != lengths[i]: // servers that ignore case, or Google's, would read this one, unseen by the limit
+			return nil, apierror.Field(apierror.InvalidRequest, name, "write %s exactly so: the length of your answers is limited", lengths[i])
 		case v.Kind == jsonedit.Null:
 			continue
 		case v.Kind != jsonedit.Number:
@@ -120,6 +120,12 @@ func capTokens(doc jsonedit.Doc, e catalog.Endpoint, provider string, most int64
 		edits = append(edits, jsonedit.Edit{Name: addedField(names, e, provider), Raw: raw})
 	}
 	return edits, nil
+}
+
+// sameName says that some server reads two names of a member as one: those written in Go ignore case, and Google's take
+// maxTokens for max_tokens.
+func sameName(a, b string) bool {
+	return strings.EqualFold(strings.ReplaceAll(a, "_", ""), strings.ReplaceAll(b, "_", ""))
 }
 
 // addedField is the member to add. OpenAI's reasoning models know only the newer name, others only the older one.

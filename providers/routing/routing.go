@@ -205,12 +205,16 @@ func SecondModel(doc jsonedit.Doc) string {
 	return ""
 }
 
-// MoreModelsIn gives the name of a member with models to fall back on, as OpenRouter and LiteLLM take them, or "": one of
-// them would be past the allow-list.
+// moreModels are members with models to fall back on: OpenRouter's, and LiteLLM's.
+var moreModels = [...]string{"models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"}
+
+// MoreModelsIn gives the name of a member with models to fall back on, or "": one of them would be past the allow-list.
 func MoreModelsIn(doc jsonedit.Doc) string {
 	for name, v := range doc.All() {
-		if (strings.EqualFold(name, "models") || strings.EqualFold(name, "fallbacks")) && v.Kind != jsonedit.Null {
-			return name
+		for _, more := range moreModels {
+			if strings.EqualFold(name, more) && v.Kind != jsonedit.Null {
+				return name
+			}
 		}
 	}
 	return ""
