@@ -19,8 +19,8 @@ type Target struct {
 func ParseTarget(path string) (Target, Reason) {
 	bare, query, hasQuery := strings.Cut(path, "?")
 	t := Target{Path: path}
-	if rest, ok := strings.CutPrefix(bare, "/proxy/"); ok {
-		t.Proxy, _, _ = strings.Cut(rest, "/")
+	if len(bare) >= len(proxy) && strings.EqualFold(bare[:len(proxy)], proxy) {
+		t.Proxy, _, _ = strings.Cut(bare[len(proxy):], "/")
 		return t, "" // a proxied query is the provider's
 	}
 	if name, ok := strings.CutPrefix(bare, "/v1/"); ok {
@@ -55,6 +55,9 @@ func ParseTarget(path string) (Target, Reason) {
 	}
 	return t, ""
 }
+
+// proxy begins the paths of providers' own APIs; routes take it in any case.
+const proxy = "/proxy/"
 
 // endpoints is made once: this stands in the way of every request.
 var endpoints = catalog.Endpoints()
