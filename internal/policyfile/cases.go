@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -90,7 +91,7 @@ func ParseCases(name string, content []byte) ([]Case, error) {
 		return nil, decodeProblems(name, err)
 	}
 	list := member(root, "cases")
-	if list == nil || len(file.Cases) == 0 {
+	if list == nil || len(list.Content) != len(file.Cases) || len(file.Cases) == 0 {
 		return nil, Problems{{File: name, Line: root.Line, Field: "cases", Message: "expected a list of cases"}}
 	}
 	names := map[string]bool{}
@@ -134,6 +135,17 @@ func (c *Case) mistakes(names map[string]bool) []string {
 	if c.Request.Size < 0 || c.Request.Size > 1<<30 {
 		out = append(out, "request.body_size: expected a number of bytes, at most 1073741824")
 	}
+	if c.Usage < 0 {
+		out = append(out, "usage: expected a number of tokens")
+	}
+	first := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.Request.Headers)) {
+		lower := strings.ToLower(name)
+		if other, ok := first[lower]; ok {
+			out = append(out, "request.headers: "+name+" is "+other+" again: write several values as one, with commas")
+		}
+		first[lower] = name
+	}
 	if _, err := bodyOf(c.Request.Body); err != nil {
 		out = append(out, "request.body: "+err.Error())
 	}
@@ -150,6 +162,9 @@ func (w *Want) empty() bool {
 
 // bodyOf gives the bytes that a body in a case stands for: nil when there is none.
 func bodyOf(n yaml.Node) ([]byte, error) {
+	if n.Kind == yaml.AliasNode {
+		n = *n.Alias
+	}
 	switch {
 	case n.IsZero():
 		return nil, nil

@@ -3,6 +3,7 @@ package policyfile
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
@@ -54,13 +55,21 @@ func appendClaim(dst []string, claims map[string]any, name string) []string {
 	switch v := value.(type) {
 	case []any:
 		for _, item := range v {
-			dst = append(dst, fmt.Sprint(item))
+			dst = append(dst, claimText(item))
 		}
 		return dst
 	case map[string]any, nil:
 		return dst
 	}
-	return append(dst, fmt.Sprint(value))
+	return append(dst, claimText(value))
+}
+
+// claimText writes a value as the filter does: numbers without an exponent.
+func claimText(value any) string {
+	if f, ok := value.(float64); ok {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fmt.Sprint(value)
 }
 
 // cells keeps the counters of one case.

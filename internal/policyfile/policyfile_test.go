@@ -19,16 +19,16 @@ func TestLoadGivesTheJSONThatEnvoyGets(t *testing.T) {
 default: deny
 rules:
   - name: a
-    match: {model: &models [gpt-4o, "2024-01-01", 2024-01-02]}
+    match: {model: &models [gpt-4o, "2024-01-01", 2024-01-02, 1.10]}
     act:
-      set: {n: 0x10, f: 1.50, t: true, z: null, "a\"b": "<é>"}
+      set: {n: -16, f: 1.50, t: true, z: null, "a\"b": "<é>"}
   - name: b
     match: {model: *models}
     shadow: true
 `), 0o600))
 	json, err := Load(file)
 	require.NoError(t, err)
-	assert.Equal(t, `{"default":"deny","rules":[{"name":"a","match":{"model":["gpt-4o","2024-01-01","2024-01-02"]},"act":{"set":{"n":16,"f":1.5,"t":true,"z":null,"a\"b":"<é>"}}},{"name":"b","match":{"model":["gpt-4o","2024-01-01","2024-01-02"]},"shadow":true}]}`, string(json))
+	assert.Equal(t, `{"default":"deny","rules":[{"name":"a","match":{"model":["gpt-4o","2024-01-01","2024-01-02",1.10]},"act":{"set":{"n":-16,"f":1.50,"t":true,"z":null,"a\"b":"<é>"}}},{"name":"b","match":{"model":["gpt-4o","2024-01-01","2024-01-02",1.10]},"shadow":true}]}`, string(json))
 	p, err := LoadPolicy(file)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "b"}, p.Rules())
@@ -55,8 +55,49 @@ func TestAliasesCannotGrowWithoutBound(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "larger than")
 
-	_, err = Read("loop.yaml", []byte("a: &a {b: *a}\n"))
-	require.Error(t, err)
+	for name, text := range map[string]string{
+		"a loop":        "rules: &a {b: *a}\n",
+		"many loops":    "rules: &a [*a,*a,*a,*a,*a,*a,*a,*a]\n",
+		"deep lists":    "rules: " + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "\n",
+		"deep mappings": "rules: " + strings.Repeat("{a: ", 9000) + "1" + strings.Repeat("}", 9000) + "\n",
+	} {
+		_, err = Read("deep.yaml", []byte(text))
+		require.ErrorContains(t, err, "nested too deeply", name)
+		var problems Problems
+		require.ErrorAs(t, err, &problems)
+		assert.LessOrEqual(t, len(problems), maxProblems, name)
+		assert.Less(t, len(err.Error()), 100_000, name)
+	}
+}
+
+// What an editor or another system makes of a file is read as it is meant, or refused.
+func TestFilesOfOtherSystems(t *testing.T) {
+	const text = "rules:\n  - name: a\n    match: {model: x}\n    act: deny\n"
+	want, err := Read("p", []byte(text))
+	require.NoError(t, err)
+	for name, other := range map[string]string{
+		"Windows' line ends":   strings.ReplaceAll(text, "\n", "\r\n"),
+		"a byte order mark":    "\xef\xbb\xbf" + text,
+		"UTF-16":               "\xff\xfe" + strings.Join(strings.Split(text, ""), "\x00") + "\x00",
+		"no line break at all": `{"rules":[{"name":"a","match":{"model":"x"},"act":"deny"}]}`,
+	} {
+		got, err := Read("p", []byte(other))
+		require.NoError(t, err, name)
+		assert.Equal(t, string(want), string(got), name)
+	}
+	for text, want := range map[string]string{
+		"rules:\n\t- name: a\n":                                     "p:2: this is not YAML: found character that cannot start any token",
+		"rules:\n  - {name: a\x00, act: deny}\n":                    "p: this is not YAML: control characters are not allowed",
+		"rules:\n  - {name: \xe9, act: deny}\n":                     "p: this is not YAML: invalid trailing UTF-8 octet",
+		"rules: [{name: a, act: deny, match: {model: 010}}]\n":      "p:1: rules[0].match.model: 010 is no number that JSON has: write it in decimals, or put it in quotes to make it text",
+		"rules: [{name: a, act: deny, match: {model: 1_0}}]\n":      "p:1: rules[0].match.model: 1_0 is no number that JSON has: write it in decimals, or put it in quotes to make it text",
+		"rules: [{name: a, act: deny, shadow: !!bool on}]\n":        "p:1: rules[0].shadow: on is no value that JSON has: put it in quotes to make it text",
+		"rules: [{name: a, act: deny, match: {model: !!int ''}}]\n": "p:1: rules[0].match.model:  is no number that JSON has: write it in decimals, or put it in quotes to make it text",
+	} {
+		_, err := Read("p", []byte(text))
+		require.Error(t, err, text)
+		assert.Equal(t, want, err.Error())
+	}
 }
 
 func TestAPolicyInsideOfAWasmPlugin(t *testing.T) {
@@ -88,15 +129,44 @@ func TestMistakesInCases(t *testing.T) {
 				"\nc.yaml:2: cases[0]: want.secrets: x is no detector" +
 				"\nc.yaml:2: cases[0]: repeat: expected a number from 1 to 1000" +
 				"\nc.yaml:2: cases[0]: request.body_size: expected a number of bytes, at most 1073741824" +
-				"\nc.yaml:2: cases[0]: request.body: .nan is no value that JSON has: put it in quotes to make it text" +
-				"\nc.yaml:2: cases[0]: want.body: .nan is no value that JSON has: put it in quotes to make it text",
+				"\nc.yaml:2: cases[0]: request.body: .nan is no number that JSON has: write it in decimals, or put it in quotes to make it text" +
+				"\nc.yaml:2: cases[0]: want.body: .nan is no number that JSON has: write it in decimals, or put it in quotes to make it text",
 		},
+		{"cases:\n  - {name: a, usage: -1, request: {headers: {X-A: b, x-a: c}}, want: {rule: b}}\n", "c.yaml:2: cases[0]: usage: expected a number of tokens\nc.yaml:2: cases[0]: request.headers: x-a is X-A again: write several values as one, with commas"},
+		{"cases: [~, {name: a, want: {rule: b}}]\n", "c.yaml:1: cases: expected a list of cases"},
+		{"cases:\n  - {name: a, want: {rule: b}}\n---\ncases: []\n", "c.yaml:4: expected one document: this is another"},
+		{"", "c.yaml: the file is empty"},
+		{"~\n---\ncases: []\n", "c.yaml:3: expected one document: this is another"},
+		{"<<: {cases: [{name: a, want: {rule: b}}]}\n", "c.yaml:1: cases: expected a list of cases"},
+		{"cases: &a [*a]\n", "c.yaml:1: expected a map"},
 		{"cases: [\n", "c.yaml:1: this is not YAML: did not find expected node content"},
 	} {
 		_, err := ParseCases("c.yaml", []byte(tt.text))
 		require.Error(t, err, tt.text)
 		assert.Equal(t, tt.want, err.Error())
 	}
+}
+
+// Cases may share what they have in common, and say things in the spellings of YAML.
+func TestCasesMayUseAliases(t *testing.T) {
+	json, err := Read("p.yaml", []byte("rules:\n  - {name: a, match: {model: m, claims: {n: '10000000'}}, act: deny}\n"))
+	require.NoError(t, err)
+	p, problems := policy.Parse(json)
+	require.Empty(t, problems)
+	cases, err := ParseCases("c.yaml", []byte(`
+cases:
+  - &base
+    name: as text
+    request: {claims: {n: 1e7}, body: &body '{"model":"m"}'}
+    want: &denied {action: deny, rule: a}
+  - {<<: *base, name: the same text, request: {claims: {n: [1, 10000000]}, body: *body}, want: *denied}
+  - {name: a map, request: &map {claims: {n: "10000000"}, body: {model: m}}, want: *denied}
+  - {name: the same map, request: *map, want: *denied}
+`))
+	require.NoError(t, err)
+	report := Run(p, cases)
+	assert.Len(t, report.Results, 4)
+	assert.Zero(t, report.Failed, "%+v", report)
 }
 
 func TestAReportShowsWhatDiffers(t *testing.T) {

@@ -91,7 +91,7 @@ func (x *Request) fill(r *policy.Request, maxBody int64) {
 		r.Body.State = policy.NoBody
 	case r.Body.Size > maxBody:
 		r.Body.State = policy.CutOff
-	case encoding != "" && encoding != "identity":
+	case encoding != "" && !strings.EqualFold(encoding, "identity"):
 		r.Body.State = policy.Encoded
 	}
 }

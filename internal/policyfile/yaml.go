@@ -2,10 +2,10 @@ package policyfile
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,8 +16,13 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/wasm/policy"
 )
 
-// maxJSON bounds what aliases may grow a document to, in bytes. It is what a policy may have at most.
-const maxJSON = 1 << 20
+// What bounds the work that a document of a few bytes can make. maxJSON is what a policy may have at most, in bytes, and
+// what aliases may grow a document to.
+const (
+	maxJSON     = 1 << 20
+	maxDepth    = 100
+	maxProblems = 100
+)
 
 // document is a YAML document as JSON, with the line of each of its values.
 type document struct {
@@ -154,7 +159,7 @@ func scalar(n *yaml.Node) string {
 type converter struct {
 	document
 	problems Problems
-	depth    int // of aliases that are being followed
+	depth    int // of the value, with those that aliases lead through
 }
 
 func (c *converter) problem(n *yaml.Node, path, format string, args ...any) {
@@ -162,14 +167,22 @@ func (c *converter) problem(n *yaml.Node, path, format string, args ...any) {
 }
 
 func (c *converter) value(path string, n *yaml.Node) {
-	if _, ok := c.lines[path]; !ok {
-		c.lines[path] = n.Line
-	}
-	if len(c.json) > maxJSON {
+	c.depth++
+	defer func() { c.depth-- }()
+	switch {
+	case len(c.problems) == maxProblems:
+		return
+	case len(c.json) > maxJSON:
 		if len(c.problems) == 0 {
 			c.problem(n, path, "the document is larger than %d bytes", maxJSON)
 		}
 		return
+	case c.depth > maxDepth:
+		c.problem(n, path, "is nested too deeply")
+		return
+	}
+	if _, ok := c.lines[path]; !ok {
+		c.lines[path] = n.Line
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -184,12 +197,7 @@ func (c *converter) value(path string, n *yaml.Node) {
 		}
 		c.json = append(c.json, ']')
 	case yaml.AliasNode:
-		if c.depth++; c.depth > 16 {
-			c.problem(n, path, "aliases are nested too deeply")
-		} else {
-			c.value(path, n.Alias)
-		}
-		c.depth--
+		c.value(path, n.Alias)
 	case yaml.ScalarNode:
 		c.scalar(path, n)
 	default:
@@ -236,20 +244,18 @@ func (c *converter) scalar(path string, n *yaml.Node) {
 		c.json = append(c.json, "null"...)
 		return
 	case "!!bool":
-		c.json = strconv.AppendBool(c.json, strings.EqualFold(n.Value, "true"))
+		if word := strings.ToLower(n.Value); word == "true" || word == "false" {
+			c.json = append(c.json, word...)
+			return
+		}
+	case "!!int", "!!float":
+		// As it is written, which counts where text is wanted: a version 1.10 is not 1.1.
+		if json.Valid([]byte(n.Value)) && strings.IndexByte("-0123456789", n.Value[0]) >= 0 {
+			c.json = append(c.json, n.Value...)
+			return
+		}
+		c.problem(n, path, "%s is no number that JSON has: write it in decimals, or put it in quotes to make it text", n.Value)
 		return
-	case "!!int":
-		var i int64
-		if err := n.Decode(&i); err == nil {
-			c.json = strconv.AppendInt(c.json, i, 10)
-			return
-		}
-	case "!!float":
-		var f float64
-		if err := n.Decode(&f); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
-			c.json = strconv.AppendFloat(c.json, f, 'g', -1, 64)
-			return
-		}
 	}
 	c.problem(n, path, "%s is no value that JSON has: put it in quotes to make it text", n.Value)
 }

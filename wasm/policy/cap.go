@@ -14,9 +14,10 @@ type tokenCap struct {
 	insert string // the member to add when none says so; empty to leave such a request as it is
 }
 
-// capNames are the top-level members that limit the answer, of all the APIs that are understood.
+// capNames are the top-level members that limit the answer, of all the APIs that are understood, and of those that servers in
+// between, such as LiteLLM, hand on as they are.
 var (
-	capNames  = [...]string{"max_tokens", "max_completion_tokens", "max_output_tokens", capLlama}
+	capNames  = [...]string{"max_tokens", "max_completion_tokens", "max_output_tokens", capLlama, "max_new_tokens", "max_tokens_to_sample", "num_predict"}
 	capInsert = capNames[:3] // those that can be added
 )
 

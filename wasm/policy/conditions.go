@@ -34,7 +34,13 @@ func (c *conditions) hold(p *Policy, r *Request) bool {
 	if r.Body.State == Pending {
 		return c.holdFacts(r) && c.holdModel(p, r) && c.holdBody(p, r)
 	}
-	return c.holdModel(p, r) && c.holdFacts(r) && c.holdBody(p, r)
+	if !c.holdModel(p, r) {
+		if r.seen.halt != running && !c.holdFacts(r) {
+			r.seen.halt = running // whatever the body is
+		}
+		return false
+	}
+	return c.holdFacts(r) && c.holdBody(p, r)
 }
 
 func (c *conditions) holdModel(p *Policy, r *Request) bool {
@@ -48,7 +54,8 @@ func (c *conditions) holdModel(p *Policy, r *Request) bool {
 		return false
 	}
 	for i := range c.models {
-		if m := &c.models[i]; m.match(r.seen.bare) || m.slash && m.match(r.seen.full) {
+		m := &c.models[i]
+		if m.match(r.seen.bare) || m.slash && (m.match(r.seen.full) || slices.ContainsFunc(r.seen.also, m.match)) {
 			return true
 		}
 	}
@@ -84,8 +91,12 @@ func (r *Request) upstream() string {
 // holdBody asks what needs the body whole.
 func (c *conditions) holdBody(p *Policy, r *Request) bool {
 	if c.leastBody > 0 || c.mostBody > 0 {
-		if r.Body.State == Pending && r.Body.Size < 0 {
+		switch size := r.Body.Size; {
+		case size < 0:
 			r.seen.halt = waiting
+			return false
+		case r.Body.Open && (size < c.leastBody || size <= c.mostBody): // what comes yet would tell
+			r.seen.halt = tooLarge
 			return false
 		}
 		if r.Body.Size < c.leastBody || c.mostBody > 0 && r.Body.Size > c.mostBody {

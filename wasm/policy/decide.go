@@ -22,8 +22,25 @@ func (p *Policy) Decide(r *Request) (d Decision) {
 	return d
 }
 
-// apply asks one rule, and says whether that ends the evaluation.
+// apply asks one rule, and says whether that ends the evaluation. A request that a rule in shadow cannot read is counted
+// as such, and is none the worse for it.
 func (p *Policy) apply(i int, r *Request, d *Decision) bool {
+	s := &r.seen
+	kept := len(s.edits)
+	ends := p.ask(i, r, d)
+	if p.rules[i].shadow && s.halt > waiting {
+		outcome := NotReadable
+		if s.halt == tooLarge {
+			outcome = TooLarge
+		}
+		s.halt, s.edits = running, s.edits[:kept]
+		s.steps = append(s.steps, Step{i, outcome, true})
+		return false
+	}
+	return ends
+}
+
+func (p *Policy) ask(i int, r *Request, d *Decision) bool {
 	rule, s := &p.rules[i], &r.seen
 	if rule.readBody && !r.inspected(p) {
 		return false

@@ -47,6 +47,10 @@ var suffixes = [...]struct {
 	{"/messages/count_tokens", Messages, true},
 }
 
+// namers stand before the name of a model in paths of OpenAI's endpoints: Azure's, and OpenAI's first ones, which
+// LiteLLM still has.
+var namers = [...]string{"/deployments/", "/engines/"}
+
 // methods are the ends of Google's paths, after the colon.
 var methods = [...]struct {
 	name      string
@@ -82,10 +86,7 @@ func readTarget(method, raw string) target {
 	for i := range suffixes {
 		if strings.HasSuffix(lower, suffixes[i].end) {
 			t.endpoint, t.counts = suffixes[i].endpoint, suffixes[i].counts
-			if at := strings.LastIndex(lower, "/deployments/"); at >= 0 && at < len(lower)-len(suffixes[i].end) { // Azure
-				name := at + len("/deployments/")
-				t.named(bare, name, name+strings.IndexByte(lower[name:], '/')) // .../{name}/extensions/chat/completions was one, too
-			}
+			t.nameBefore(bare, lower, len(lower)-len(suffixes[i].end))
 			return t
 		}
 	}
@@ -104,6 +105,18 @@ func readTarget(method, raw string) target {
 		}
 	}
 	return t
+}
+
+// nameBefore looks for the name of a model before the end of an endpoint's path, which begins at end. To LiteLLM it may hold
+// slashes, and Azure has had .../{name}/extensions/chat/completions.
+func (t *target) nameBefore(raw, lower string, end int) {
+	end = len(strings.TrimSuffix(lower[:end], "/extensions"))
+	for _, before := range namers {
+		if at := strings.LastIndex(lower[:end], before); at >= 0 {
+			t.named(raw, at+len(before), end)
+			return
+		}
+	}
 }
 
 // named keeps the model, which is from start to end of the path, and finds where it stands in the path as it was sent:

@@ -3,12 +3,13 @@ package policy
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
 
-// halt is why an evaluation cannot go on.
+// halt is why an evaluation cannot go on: those after waiting refuse.
 type halt uint8
 
 const (
@@ -28,9 +29,10 @@ type seen struct {
 	target target
 	doc    jsonedit.Doc
 
-	provider   string // lower case; empty when nothing tells it
-	bare, full string // the model without and with its provider, lower case; empty when there is none
-	prefix     string // of the model in the body, as written: "openai/"
+	provider   string   // lower case; empty when nothing tells it
+	bare, full string   // the model without and with its provider, lower case; empty when there is none
+	also       []string // the same with models/ before its name, of a model of Google's
+	prefix     string   // of the model in the body, as written: "openai/"
 
 	targetDone, docGiven, docDone, docBad bool
 	providerDone, modelDone               bool
@@ -39,6 +41,7 @@ type seen struct {
 	facts   []fact
 	values  []string // of claims and headers, of all facts
 	scratch []byte
+	inner   []byte // of strings that hold JSON
 	edits   []jsonedit.Edit
 	steps   []Step
 	holds   []Hold
@@ -159,7 +162,8 @@ func (r *Request) refuse(param, message string) bool {
 }
 
 // guard refuses members whose names differ from ones that matter only in case: a server written in Go reads MAX_TOKENS as
-// max_tokens, and rules would not. Google's API reads names with underscores and without, so there that counts as little.
+// max_tokens, and rules would not. Google's servers, also those that speak OpenAI's API, read maxTokens so. For Google's own
+// API, where capitals are usual, underscores count as little as case does.
 func (r *Request) guard(p *Policy) bool {
 	doc, gemini := r.seen.doc, r.target().endpoint == Gemini
 	for i := range doc.Len() {
@@ -172,7 +176,7 @@ func (r *Request) guard(p *Policy) bool {
 			continue
 		}
 		for _, name := range p.guarded {
-			if strings.EqualFold(written, name) || gemini && strings.EqualFold(withoutUnderscores(written), withoutUnderscores(name)) {
+			if strings.EqualFold(withoutUnderscores(written), withoutUnderscores(name)) {
 				return r.refuse(written, "write "+name+" exactly so: this policy reads that field, and some servers take other spellings for it")
 			}
 		}
@@ -193,7 +197,7 @@ func snakeCase(name []byte) bool {
 func withoutUnderscores(s string) string { return strings.ReplaceAll(s, "_", "") }
 
 // moreModels name models besides the one of a request: those that OpenRouter and LiteLLM fall back on.
-var moreModels = [...]string{"models", "fallbacks"}
+var moreModels = [...]string{"models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"}
 
 // maxModel bounds the bytes of a model's name: every pattern of a policy is compared with it.
 const maxModel = 1024
@@ -231,6 +235,9 @@ func (r *Request) model(p *Policy) bool {
 			}
 		}
 	}
+	if !plainName(name) {
+		return r.refuse("model", "model has characters that cannot be seen: some servers leave them out of a name, and rules would not")
+	}
 	s.modelDone = true
 	if name == "" {
 		return false
@@ -238,6 +245,25 @@ func (r *Request) model(p *Policy) bool {
 	r.nameModel(p, name)
 	return true
 }
+
+// plainName says that a name has nothing that cannot be seen: spaces around it, control characters, spaces of no width.
+func plainName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c > ' ' && c <= '~' || c == ' ' && i > 0 && i < len(name)-1 {
+			continue
+		}
+		for _, c := range name {
+			if !strconv.IsPrint(c) {
+				return false
+			}
+		}
+		return strings.Trim(name, " ") == name
+	}
+	return true
+}
+
+// googleModels may stand before the names of Google's models, or not: one model has both names (catalog.OtherSpelling).
+const googleModels = "models/"
 
 // nameModel keeps both spellings of the model, and learns the provider where nothing else tells it.
 func (r *Request) nameModel(p *Policy, written string) {
@@ -255,6 +281,12 @@ func (r *Request) nameModel(p *Policy, written string) {
 	}
 	if !s.providerDone {
 		s.provider, s.providerDone = r.hostProvider(p), true
+	}
+	if s.provider == "google" && s.bare != googleModels {
+		if short, ok := strings.CutPrefix(s.bare, googleModels); ok {
+			s.bare, s.full = short, ""
+		}
+		s.also = []string{googleModels + s.bare, s.provider + "/" + googleModels + s.bare}
 	}
 	switch {
 	case s.full != "": // as it is written

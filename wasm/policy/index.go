@@ -185,7 +185,11 @@ func (p *Policy) candidates(r *Request) []uint64 {
 			ix.provider.keep(s, s.provider)
 		}
 		if s.halt == running && ix.model.narrows(s.set) && (r.model(p) || s.halt == running) {
-			ix.model.keep(s, s.bare, s.full)
+			if len(s.also) == 0 {
+				ix.model.keep(s, s.bare, s.full)
+			} else {
+				ix.model.keep(s, append([]string{s.bare, s.full}, s.also...)...)
+			}
 		}
 		s.halt = running // the first rule that asks finds the same again
 	}
@@ -215,7 +219,7 @@ func (w *wants) keep(s *seen, words ...string) {
 		for i, bits := range w.byWord[word] {
 			kept[i] |= bits
 		}
-		// Of two spellings of one model, the second is for patterns with a slash.
+		// Of the spellings of one model, those after the first are for patterns with a slash.
 		w.patterned(kept, word, w.spellings && n > 0)
 	}
 	for i := range kept {

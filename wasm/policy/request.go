@@ -36,7 +36,8 @@ const (
 type Body struct {
 	State BodyState
 	Bytes []byte // owned by the caller, and unchanged as long as the Request and its Decision are in use
-	Size  int64  // in bytes; -1 when it is not known yet. For CutOff, what is known to be there at least
+	Size  int64  // in bytes; -1 when it is not known before the body is there
+	Open  bool   // of one that is CutOff: it has so many bytes at least, and its end was not seen
 }
 
 // Request is what is decided on. The fields are the caller's; what follows from them is kept in the Request too, so that
@@ -66,7 +67,7 @@ func (r *Request) Reset() {
 	clear(s.edits)
 	clear(s.holds) // so that nothing of the last request is kept alive
 	*r = Request{seen: seen{
-		facts: s.facts[:0], values: s.values[:0], scratch: s.scratch[:0],
+		facts: s.facts[:0], values: s.values[:0], scratch: s.scratch[:0], inner: s.inner[:0],
 		edits: s.edits[:0], steps: s.steps[:0], holds: s.holds[:0], set: s.set[:0], kept: s.kept[:0],
 	}}
 }

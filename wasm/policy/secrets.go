@@ -23,7 +23,49 @@ func (s *seen) detect(which detectors, body []byte) Found {
 		if cap(text) > cap(s.scratch) && len(text) < len(quoted)-2 {
 			s.scratch = text[:0]
 		}
+		if inner, ok := s.unescapeAgain(text); ok {
+			text = inner
+		}
 		scan(which, text, &found)
+	}
+}
+
+// unescapeAgain resolves the escapes that JSON inside of a string may hide a secret behind, as the arguments of tool calls
+// are: \uXXXX of what is ASCII, and \/. What else stands there stays as it is.
+func (s *seen) unescapeAgain(text []byte) ([]byte, bool) {
+	at := nextEscape(text, 0)
+	if at < 0 {
+		return nil, false
+	}
+	out, from := s.inner[:0], 0
+	for at >= 0 {
+		out = append(out, text[from:at]...)
+		if text[at+1] == '/' {
+			out, from = append(out, '/'), at+2
+		} else {
+			out, from = append(out, byte(hex(text[at+4])<<4|hex(text[at+5]))), at+6
+		}
+		at = nextEscape(text, from)
+	}
+	s.inner = append(out, text[from:]...)
+	return s.inner, true
+}
+
+// nextEscape finds such an escape from a place on; -1 when there is none.
+func nextEscape(text []byte, from int) int {
+	for {
+		n := bytes.IndexByte(text[from:], '\\')
+		if n < 0 || from+n+1 == len(text) {
+			return -1
+		}
+		from += n
+		switch rest := text[from:]; {
+		case rest[1] == '/':
+			return from
+		case len(rest) >= 6 && rest[1] == 'u' && rest[2] == '0' && rest[3] == '0' && hex(rest[4]) >= 0 && hex(rest[4]) < 8 && hex(rest[5]) >= 0:
+			return from
+		}
+		from += 2
 	}
 }
 

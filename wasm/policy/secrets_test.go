@@ -74,8 +74,23 @@ func TestEscapesHideNoSecret(t *testing.T) {
 				escaped.WriteString(`\u00` + string("0123456789abcdef"[c>>4]) + string("0123456789ABCDEF"[c&15]))
 			}
 			assert.Equal(t, detector+" 1", found(t, `{"a":"`+escaped.String()+`"}`))
+			assert.Equal(t, detector+" 1", found(t, inPrompt(`{"args":"`+escaped.String()+`"}`)), "in JSON inside of JSON: %s", secret)
+			assert.Equal(t, detector+" 1", found(t, inPrompt(`{"args":"x\n`+strings.ReplaceAll(secret, "/", `\/`)+`"}`)))
 			assert.Equal(t, detector+" 1", found(t, `{"a":{"b":"x \u002f `+strings.ReplaceAll(secret, "/", `\/`)+`"}}`))
 		}
+	}
+}
+
+// What looks like an escape and is none is let be, wherever a text ends.
+func TestEscapesThatAreNone(t *testing.T) {
+	for _, text := range []string{`\`, `\\`, `\u`, `\u00`, `\u004`, `\u00g1`, `\u0080`, `\uD83D\uDE00`, `\\u0041`, `a\n\`} {
+		_, ok := (&seen{}).unescapeAgain([]byte(text))
+		assert.False(t, ok, text)
+	}
+	for text, want := range map[string]string{`\/`: `/`, `x\u0041y\/\u00`: `xAy/\u00`, `\\\u0041`: `\\A`, `\u0041\`: `A\`} {
+		got, ok := (&seen{}).unescapeAgain([]byte(text))
+		assert.True(t, ok, text)
+		assert.Equal(t, want, string(got))
 	}
 }
 
