@@ -42,7 +42,7 @@ func readSettings(raw []byte) (*settings, error) {
 	rules, hasPolicy := doc.Member("policy")
 	if !hasEdge && !hasPolicy {
 		s := &settings{}
-		s.policy, err = readPolicy(raw)
+		s.policy, err = readPolicy(raw, nil)
 		return s, err
 	}
 	s := &settings{}
@@ -60,16 +60,20 @@ func readSettings(raw []byte) (*settings, error) {
 		}
 	}
 	if hasPolicy {
-		if s.policy, err = readPolicy(rules.Raw()); err != nil {
+		var own []string
+		if s.edge != nil {
+			own = s.edge.providers
+		}
+		if s.policy, err = readPolicy(rules.Raw(), own); err != nil {
 			return nil, errors.New("policy: " + err.Error())
 		}
 	}
 	return s, nil
 }
 
-// readPolicy gives all problems in one error.
-func readPolicy(raw []byte) (*policy.Policy, error) {
-	p, problems := policy.Parse(raw)
+// readPolicy gives all problems in one error. Providers are those that routing takes for a model's prefix.
+func readPolicy(raw []byte, providers []string) (*policy.Policy, error) {
+	p, problems := policy.Parse(raw, providers...)
 	if len(problems) == 0 {
 		return p, nil
 	}

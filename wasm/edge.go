@@ -12,7 +12,8 @@ import (
 // edge is what the filter needs to choose providers at the gateway's own listener.
 type edge struct {
 	directory *providers.Directory
-	route     string // what the names of the routes end with on which the filter chooses the provider; ext_proc does elsewhere
+	providers []string // their IDs
+	route     string   // what the names of the routes end with on which the filter chooses the provider; ext_proc does elsewhere
 }
 
 // readEdge reads {"providers":[{"id":…,"ready":…,"fix":…,"endpoints":[…]}],"allowed":[…],"disallowed":[…],"route":…}.
@@ -23,13 +24,14 @@ func readEdge(v jsonedit.Value) (*edge, error) {
 		return nil, err
 	}
 	var entries []providers.Entry
+	var ids []string
 	list, _ := doc.Member("providers")
 	for _, item := range list.Items() {
 		entry, err := readEntry(item)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry)
+		entries, ids = append(entries, entry), append(ids, entry.ID)
 	}
 	allowed, err := texts(doc, "allowed")
 	if err != nil {
@@ -44,7 +46,7 @@ func readEdge(v jsonedit.Value) (*edge, error) {
 		return nil, err
 	}
 	filter := catalog.NewModelFilter(allowed, disallowed)
-	return &edge{directory: providers.NewDirectory(entries, filter, math.MaxInt64), route: route}, nil
+	return &edge{directory: providers.NewDirectory(entries, filter, math.MaxInt64), providers: ids, route: route}, nil
 }
 
 func readEntry(v jsonedit.Value) (providers.Entry, error) {

@@ -24,6 +24,8 @@ type exchange struct {
 	size   int           // bytes of body so far
 	sent   *sentHeaders  // what the headers said, where they have gone on before the decision
 	holds  []policy.Hold // of budgets, to be settled when the usage is known
+
+	encoded bool // the body is compressed
 }
 
 // phase is where an exchange is.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ func (x *exchange) judgeHeaders(end bool) types.Action {
 	if err != nil {
 		return x.fail("headers", err)
 	}
-	r.Body = x.announced(end)
+	r.Body = x.announced(r.Method, end)
 	d := x.plugin.settings.policy.Decide(r)
 	switch d.Verdict {
 	case policy.Undecided:
@@ -75,11 +76,13 @@ func (x *exchange) judgeBody() types.Action {
 		return x.fail("body", err)
 	}
 	r.Body = policy.Body{State: policy.Whole, Bytes: body, Size: int64(len(body))}
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		r.Body.State = policy.NoBody
-	}
-	if r.Body.Size > x.plugin.settings.policy.MaxBody() {
+	case r.Body.Size > x.plugin.settings.policy.MaxBody():
 		r.Body.State, r.Body.Bytes = policy.CutOff, nil
+	case x.encoded: // and its size was waited for
+		r.Body.State, r.Body.Bytes = policy.Encoded, nil
 	}
 	d := x.plugin.settings.policy.Decide(r)
 	if d.Verdict != policy.Pass {
@@ -137,7 +140,7 @@ func (x *exchange) judgeCutOff() types.Action {
 	if err != nil {
 		return x.fail("headers", err)
 	}
-	r.Body = policy.Body{State: policy.CutOff, Size: int64(x.size)}
+	r.Body = policy.Body{State: policy.CutOff, Size: int64(x.size), Open: true}
 	d := x.plugin.settings.policy.Decide(r)
 	if d.Verdict != policy.Pass {
 		return x.refuseBy(&d)
@@ -147,12 +150,16 @@ func (x *exchange) judgeCutOff() types.Action {
 }
 
 // announced is what the headers say of the body.
-func (x *exchange) announced(end bool) policy.Body {
+func (x *exchange) announced(method string, end bool) policy.Body {
 	if end {
 		return policy.Body{State: policy.NoBody}
 	}
 	if upgrade, err := proxywasm.GetHttpRequestHeader("upgrade"); err == nil && upgrade != "" {
-		return policy.Body{State: policy.NoBody} // what follows is no body but another protocol
+		b := policy.Body{State: policy.NoBody} // what follows is no body but another protocol
+		if method != "GET" {                   // or a body for a server that does not know the protocol: nobody knows how long
+			b.Size = math.MaxInt64
+		}
+		return b
 	}
 	b := policy.Body{State: policy.Pending, Size: -1}
 	if length, err := proxywasm.GetHttpRequestHeader("content-length"); err == nil {
@@ -160,10 +167,12 @@ func (x *exchange) announced(end bool) policy.Body {
 			b.Size = n
 		}
 	}
-	if b.Size > x.plugin.settings.policy.MaxBody() {
+	encoding, err := proxywasm.GetHttpRequestHeader("content-encoding")
+	x.encoded = err == nil && encoding != "" && !strings.EqualFold(encoding, "identity")
+	switch {
+	case b.Size > x.plugin.settings.policy.MaxBody():
 		b.State = policy.CutOff
-	}
-	if encoding, err := proxywasm.GetHttpRequestHeader("content-encoding"); err == nil && encoding != "" && !strings.EqualFold(encoding, "identity") {
+	case x.encoded:
 		b.State = policy.Encoded
 	}
 	return b

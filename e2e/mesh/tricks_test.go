@@ -31,7 +31,7 @@ func TestTricks(t *testing.T) {
 		}
 		return out.String() + "0\r\n"
 	}
-	const chat = "/v1/chat/completions"
+	const chat, files = "/v1/chat/completions", "/v1/files"
 	for _, hold := range []bool{false, true} {
 		l := w.with(t, plugin{HoldHeaders: hold, configuration: holding(t, tricksPolicy, hold)})
 		for name, c := range map[string]struct {
@@ -40,8 +40,8 @@ func TestTricks(t *testing.T) {
 		}{
 			"plain":                        {chat, "Content-Length: 25\r\n\r\n", bad, 402},
 			"another model":                {chat, "Content-Length: 18\r\n\r\n", good, 200},
-			"an upgrade":                   {chat, "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 25\r\n\r\n", bad, 400},
-			"an upgrade, chunked":          {chat, "Upgrade: websocket\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\n\r\n", chunks(bad) + "\r\n", 400},
+			"an upgrade":                   {chat, "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 25\r\n\r\n", bad, 451},
+			"an upgrade, chunked":          {chat, "Upgrade: websocket\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\n\r\n", chunks(bad) + "\r\n", 451},
 			"an upgrade that is none":      {chat, "Upgrade: websocket\r\nContent-Length: 25\r\n\r\n", bad, 402},
 			"another protocol":             {chat, "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nContent-Length: 25\r\n\r\n", bad, 402},
 			"chunks with extensions":       {chat, "Transfer-Encoding: chunked\r\n\r\n", chunks(bad[:9], bad[9:]) + "X-Trailer: {\"model\":\"gpt-4o\"}\r\n\r\n", 402},
@@ -51,6 +51,12 @@ func TestTricks(t *testing.T) {
 			"a second header":              {chat, "X-Team: blue\r\nX-Team: red\r\nContent-Length: 18\r\n\r\n", good, 418},
 			"a header in a list":           {chat, "X-Team: blue , red\r\nContent-Length: 18\r\n\r\n", good, 418},
 			"large":                        {chat, "Content-Length: 2048\r\n\r\n", good + strings.Repeat(" ", 2048-18), 451},
+			"large, compressed":            {files, "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", chunks(strings.Repeat("x", 2048)) + "\r\n", 451},
+			"small, compressed":            {files, "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", chunks("x") + "\r\n", 200},
+			"large, as another protocol":   {files, "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 2048\r\n\r\n", strings.Repeat("x", 2048), 451},
+			"an engine in a path":          {"/v1/engines/a-preview/completions", "Content-Length: 2\r\n\r\n", "{}", 402},
+			"a deployment with a slash":    {"/openai/deployments/openai/a-preview/chat/completions", "Content-Length: 2\r\n\r\n", "{}", 402},
+			"Google's name of a model":     {chat, "Content-Length: 41\r\n\r\n", `{"model":"google/models/a-preview"}      `, 402},
 			"large and without a length":   {chat, "Transfer-Encoding: chunked\r\n\r\n", chunks(good+strings.Repeat(" ", 2048)) + "\r\n", 451},
 			"a fragment":                   {chat + "#x", "Content-Length: 25\r\n\r\n", bad, 400},
 			"a whole URL":                  {"http://vllm.models" + chat, "Content-Length: 25\r\n\r\n", bad, 402},
