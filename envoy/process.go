@@ -70,7 +70,7 @@ func (p *Process) Run(ctx context.Context) error {
 	defer close(p.ended)
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = 200*time.Millisecond, 10*time.Second
-	for {
+	for !p.stopped() { // a pause may end in the same moment
 		began := time.Now()
 		err := p.once(ctx)
 		if p.stopped() || ctx.Err() != nil {
@@ -92,6 +92,7 @@ func (p *Process) Run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+	return nil
 }
 
 // PID is the running Envoy's process id, or 0.
@@ -121,7 +122,7 @@ func (p *Process) Drain(ctx context.Context) {
 	}
 }
 
-// waitIdle polls, since Envoy has no call that waits.
+// waitIdle polls, since Envoy has no call that waits. An Envoy that has ended has no requests.
 func (p *Process) waitIdle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, p.opts.Drain)
 	defer cancel()
@@ -133,6 +134,8 @@ func (p *Process) waitIdle(ctx context.Context) {
 			return
 		}
 		select {
+		case <-p.ended:
+			return
 		case <-ctx.Done():
 			p.opts.Log.Warn("envoy: requests were still open at the end of SERVER_DRAIN_TIMEOUT", "requests", active)
 			return

@@ -131,6 +131,18 @@ func slow(t *testing.T) (port string, letGo func()) {
 	return port, letGo
 }
 
+// untilRefused waits until nobody takes new connections.
+func untilRefused(t *testing.T, url string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	}, patience, 5*time.Millisecond, "new connections are refused")
+}
+
 func get(t *testing.T, url string) *http.Response {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -172,14 +184,7 @@ func TestDrainLetsRequestsFinishAndTakesNoNewOnes(t *testing.T) {
 
 	drained := make(chan struct{})
 	go func() { defer close(drained); r.Drain(context.WithoutCancel(t.Context())) }()
-	address := strings.TrimPrefix(url, "http://")
-	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	}, patience, 5*time.Millisecond, "new connections are refused")
+	untilRefused(t, url)
 	select {
 	case <-drained:
 		require.Fail(t, "Drain did not wait for the open request")
@@ -203,6 +208,20 @@ func TestDrainIsBounded(t *testing.T) {
 	require.NoError(t, r.end(t))
 	assert.False(t, alive(pid))
 	assert.Contains(t, r.log.String(), "still open at the end of SERVER_DRAIN_TIMEOUT")
+}
+
+func TestAnEnvoyThatDiesInADrainIsNotWaitedFor(t *testing.T) {
+	port, _ := slow(t)
+	r := start(t, realEnvoy(t), port, patience)
+	pid, url := r.ready(t)
+	get(t, url+"/slow")
+	drained := make(chan struct{})
+	go func() { defer close(drained); r.Drain(context.WithoutCancel(t.Context())) }()
+	untilRefused(t, url)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	<-drained
+	require.NoError(t, r.end(t))
+	assert.NotContains(t, r.log.String(), "still open", "nobody has them open any more")
 }
 
 func TestNothingIsLeftWhenTheContextEnds(t *testing.T) {
