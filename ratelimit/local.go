@@ -42,7 +42,11 @@ func (l *local) take(_ context.Context, counters []counter, n int64) ([]level, b
 	}
 	if ok {
 		for i := range levels {
-			found[i].held += n
+			if counters[i].kind == limits.Tokens {
+				found[i].held += n
+			} else { // nobody tells of its end: who counts requests here is an Envoy that a reload is about to have count them itself
+				found[i].used += n
+			}
 			levels[i].left -= n
 		}
 	}

@@ -112,6 +112,22 @@ func TestWhatRunsIsHeldInTheNextPeriodToo(t *testing.T) {
 	assert.Equal(t, "949", g.left("bob"), "it ended in this hour")
 }
 
+// Envoy tells only of tokens when a request has ended.
+func TestRequestsAreCountedAndNotHeld(t *testing.T) {
+	c := newClock()
+	g := newGateway(t, c, Policy{Set: parse(t, hourly)})
+	left := func() string {
+		r, err := g.begin(limits.Requests, 0, 0, pairs{limits.RuleEntry, "a", limits.WhoEntry, "bob"})
+		require.NoError(t, err)
+		return header(r, "x-ratelimit-remaining-requests")
+	}
+	for _, want := range []string{"2", "1", "0", "0"} {
+		assert.Equal(t, want, left())
+	}
+	c.forward(time.Hour)
+	assert.Equal(t, "2", left(), "the next hour")
+}
+
 // An Envoy that dies settles nothing: what it held is charged after an hour.
 func TestHoldsThatNobodySettles(t *testing.T) {
 	c := newClock()
