@@ -50,7 +50,7 @@ func (st *stream) pattern(like, delta, finish []byte) []byte {
 		doc, _ = jsonedit.Parse([]byte(`{"id":"","object":"chat.completion.chunk","created":0,"model":""}`))
 	}
 	choices, _ := array(doc, "choices")
-	choice, err := jsonedit.Parse(slices.Concat(elements(choices)[:min(1, len(elements(choices)))]...))
+	choice, err := jsonedit.Parse(slices.Concat(firstElements(choices, 1)...))
 	if err != nil {
 		choice, _ = jsonedit.Parse([]byte(`{"index":0}`))
 	}

@@ -3,6 +3,7 @@ package tools
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -232,9 +233,20 @@ func (c *slot) take(doc, function jsonedit.Doc) {
 		case "index", "id", "type", "function", "custom":
 		default: // such as the signature of a thought, which the provider wants back
 			if v.Kind != jsonedit.Null {
-				c.extra = append(c.extra, jsonedit.Edit{Name: name, Raw: v.Raw()})
+				c.keep(name, v.Raw())
 			}
 		}
+	}
+}
+
+// keep has a member go back with the call. Of one that comes again the last holds.
+func (c *slot) keep(name string, raw []byte) {
+	i := slices.IndexFunc(c.extra, func(e jsonedit.Edit) bool { return e.Name == name })
+	switch {
+	case i >= 0:
+		c.extra[i].Raw = raw
+	case len(c.extra) < maxMembers:
+		c.extra = append(c.extra, jsonedit.Edit{Name: name, Raw: raw})
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
 
 // chunks makes a stream of a model: text, then calls if there are any.
@@ -371,4 +372,44 @@ func TestSemantics13Bypass(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What one answer may hold is bounded by its size alone: a provider that sends calls without end must not make the gateway
+// start as many of anything.
+func TestCallsWithoutEnd(t *testing.T) {
+	var ran atomic.Int32
+	shelf := new(shelf).add("mcp", "calc", "add", func(context.Context, string) Result {
+		ran.Add(1)
+		return Result{Text: "x"}
+	})
+	calls := strings.Repeat(`{"id":"a","type":"function","function":{"name":"mcp_calc_add","arguments":"{}"}},`, 20_000)
+	s := start(t, shelf, &script{answers: []string{calling("[" + calls[:len(calls)-1] + "]"), saying("done")}})
+	wellFormed(t, s.post(ask("x")))
+	if n := strings.Count(s.sent()[1].body, `"role":"tool"`); n != maxCalls || ran.Load() != mostCalls {
+		t.Errorf("%d calls were taken, %d run", n, ran.Load())
+	}
+}
+
+// Members that the gateway does not know are kept once each, however often a stream repeats them or makes up others.
+func TestMembersOfCallsWithoutEnd(t *testing.T) {
+	s := start(t, ordinary(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	session, _ := Open([]byte(ask("x", streaming)), s.catalogue, s.options)
+	g := gathering{session: session}
+	delta := func(call string) {
+		doc, err := jsonedit.Parse([]byte(`{"tool_calls":[` + call + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.add(doc)
+	}
+	delta(`{"index":0,"id":"a","function":{"name":"mcp_calc_add","arguments":"{}"}}`)
+	for i := range 1000 {
+		delta(fmt.Sprintf(`{"index":0,"signature":"s%d","made_up_%d":1}`, i, i))
+	}
+	if n := len(g.calls[0].extra); n != maxMembers {
+		t.Errorf("%d members are kept", n)
+	}
+	if raw := string(g.end().calls[0].raw); !strings.Contains(raw, `"signature":"s999"`) || strings.Count(raw, "signature") != 1 {
+		t.Errorf("the call is %s", raw)
+	}
 }

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
@@ -9,10 +10,13 @@ import (
 // The functions here edit JSON that jsonedit has validated, so that they can look at brackets and quotes alone.
 
 // elements gives the members of an array as views of its bytes.
-func elements(array []byte) [][]byte {
+func elements(array []byte) [][]byte { return firstElements(array, math.MaxInt) }
+
+// firstElements gives no more than so many.
+func firstElements(array []byte, most int) [][]byte {
 	var out [][]byte
 	start, depth := 1, 0
-	for i := 0; i < len(array); i++ {
+	for i := 0; i < len(array) && len(out) < most; i++ {
 		switch array[i] {
 		case '"':
 			i = stringEnd(array, i)

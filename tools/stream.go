@@ -120,7 +120,7 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 	}
 	choices, _ := array(chunk, "choices")
 	var choice jsonedit.Doc
-	if all := elements(choices); len(all) > 0 {
+	if all := firstElements(choices, 1); len(all) > 0 {
 		choice, _ = jsonedit.Parse(all[0])
 	}
 	if choice.Len() == 0 {

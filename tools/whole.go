@@ -35,7 +35,7 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 	t.text = spoken(content)
 	t.message = message.Remove(nil, "tool_calls")
 	calls, _ := array(message, "tool_calls")
-	for _, raw := range elements(calls) {
+	for _, raw := range firstElements(calls, maxCalls) {
 		t.calls = append(t.calls, s.readCall(raw))
 	}
 	return t, nil
@@ -49,7 +49,7 @@ func mayCall(answer []byte) bool {
 // firstMessage finds the one choice of an answer and its message.
 func firstMessage(doc jsonedit.Doc) (choice, message jsonedit.Doc, ok bool) {
 	choices, _ := array(doc, "choices")
-	all := elements(choices)
+	all := firstElements(choices, 1)
 	if len(all) == 0 {
 		return choice, message, false
 	}
