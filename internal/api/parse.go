@@ -27,7 +27,7 @@ func parseModels(body []byte, p Provider, most int) ([]model, error) {
 	if !ok {
 		return nil, answerError(fmt.Sprintf("the format %q of its list is unknown", p.ModelsFormat))
 	}
-	entries, err := findList(body, shape.list)
+	entries, err := findList(body, shape.list, most)
 	if err != nil {
 		return nil, errors.Join(errNotModels, err)
 	}
@@ -50,20 +50,21 @@ func parseModels(body []byte, p Provider, most int) ([]model, error) {
 	return models, nil
 }
 
-// findList gives the elements of the named array. Some OpenAI-like servers send the array alone, others null for empty.
-func findList(body []byte, name string) (entries []jsontext.Value, err error) {
+// findList gives the elements of the named array, one more than most when there are too many. Some OpenAI-like servers
+// send the array alone, others null for empty.
+func findList(body []byte, name string, most int) (entries []jsontext.Value, err error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body)) // a Buffer is parsed in place: values stay valid
 	found := false
 	if dec.PeekKind() == jsontext.KindBeginArray {
 		found = true
-		entries, err = readArray(dec)
+		entries, err = readArray(dec, most)
 	} else {
 		err = eachMember(dec, func(member string) error {
 			if member != name {
 				return dec.SkipValue()
 			}
 			found = true
-			entries, err = readArray(dec)
+			entries, err = readArray(dec, most)
 			return err
 		})
 	}
@@ -100,7 +101,7 @@ func eachMember(dec *jsontext.Decoder, value func(name string) error) error {
 	return err
 }
 
-func readArray(dec *jsontext.Decoder) ([]jsontext.Value, error) {
+func readArray(dec *jsontext.Decoder, most int) ([]jsontext.Value, error) {
 	switch dec.PeekKind() {
 	case jsontext.KindNull:
 		return nil, dec.SkipValue()
@@ -113,6 +114,12 @@ func readArray(dec *jsontext.Decoder) ([]jsontext.Value, error) {
 	}
 	var out []jsontext.Value
 	for dec.PeekKind() != jsontext.KindEndArray {
+		if len(out) > most { // they are too many: millions of small ones take several times the body in memory
+			if err := dec.SkipValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		v, err := dec.ReadValue()
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -51,6 +52,21 @@ func TestParseModels(t *testing.T) {
 				t.Errorf("got:\n%swant:\n%s", got.String(), part["want"].Data)
 			}
 		})
+	}
+}
+
+// A list of very many costs no more memory than one of as many as are allowed.
+func TestAListOfTooManyIsNotHeld(t *testing.T) {
+	body := []byte("[" + strings.Repeat("1,", 1<<20) + "1]")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := parseModels(body, Provider{ID: "p", ModelsFormat: catalog.ModelsOpenAI}, 100)
+	runtime.ReadMemStats(&after)
+	if err == nil || err.Error() != "it lists more than 100 models" {
+		t.Errorf("got %v", err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(len(body)) {
+		t.Errorf("it took %d bytes", took)
 	}
 }
 
