@@ -23,16 +23,20 @@ func (s *strict) listed(ctx context.Context, resp *transport.JSONRPCResponse) (*
 		return resp, nil
 	}
 	var page struct {
-		Tools      []json.RawMessage `json:"tools"`
-		NextCursor string            `json:"nextCursor,omitempty"`
+		Tools      json.RawMessage `json:"tools"`
+		NextCursor string          `json:"nextCursor,omitempty"`
 	}
 	if err := json.Unmarshal(resp.Result, &page); err != nil {
 		return nil, errNoAnswer
 	}
-	kept, known := page.Tools, []json.RawMessage{}
+	all, _, err := firstElements(page.Tools, mostListed)
+	if err != nil {
+		return nil, errNoAnswer
+	}
+	kept, known := all, []json.RawMessage{}
 	if s.modern {
 		kept = nil
-		for _, raw := range page.Tools {
+		for _, raw := range all {
 			var tool mcp.Tool
 			err := json.Unmarshal(raw, &tool)
 			switch {
@@ -44,12 +48,39 @@ func (s *strict) listed(ctx context.Context, resp *transport.JSONRPCResponse) (*
 		}
 	}
 	exchangeOf(ctx).answer.tools = kept
-	page.Tools = known
-	rest, err := json.Marshal(page)
+	rest, err := json.Marshal(struct {
+		Tools      []json.RawMessage `json:"tools"`
+		NextCursor string            `json:"nextCursor,omitempty"`
+	}{known, page.NextCursor})
 	if err != nil {
 		return nil, errNoAnswer
 	}
 	return &transport.JSONRPCResponse{JSONRPC: resp.JSONRPC, ID: resp.ID, Result: rest}, nil
+}
+
+// mostListed of a page's tools are looked at: more than a server may have (Limits.Tools).
+const mostListed = 10_000
+
+// firstElements gives the elements of an array, no more than so many, and whether there are others.
+func firstElements(array json.RawMessage, most int) (out []json.RawMessage, more bool, err error) {
+	if blank(array) {
+		return nil, false, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(array))
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('[') {
+		return nil, false, errNoAnswer
+	}
+	for decoder.More() {
+		var element json.RawMessage
+		if len(out) == most {
+			return out, true, nil
+		}
+		if err := decoder.Decode(&element); err != nil {
+			return nil, false, err
+		}
+		out = append(out, element)
+	}
+	return out, false, nil
 }
 
 // called keeps a result whole. What mcp-go gets to see asks for nothing, so that it repeats no call by itself.

@@ -12,6 +12,9 @@ import (
 // needsInput is what the model hears of a tool that wants to ask its user, which the gateway has no way to do.
 const needsInput = "this tool needs user input, which it cannot be given here"
 
+// mostBlocks of a result are read. Of millions, even of nothing, each would cost a hundred times its bytes.
+const mostBlocks = 1000
+
 type block struct {
 	Type     string   `json:"type"`
 	Text     string   `json:"text"`
@@ -32,21 +35,26 @@ type resource struct {
 // resultText turns what a server answered into text for a model.
 func resultText(raw json.RawMessage, limit int) tools.Result {
 	var r struct {
-		Content           []json.RawMessage `json:"content"`
-		StructuredContent json.RawMessage   `json:"structuredContent"`
-		IsError           bool              `json:"isError"`
-		ResultType        string            `json:"resultType"`
-		Task              json.RawMessage   `json:"task"`
+		Content           json.RawMessage `json:"content"`
+		StructuredContent json.RawMessage `json:"structuredContent"`
+		IsError           bool            `json:"isError"`
+		ResultType        string          `json:"resultType"`
+		Task              json.RawMessage `json:"task"`
 	}
+	const unreadable = "the tool gave a result that cannot be read"
 	if json.Unmarshal(raw, &r) != nil {
-		return tools.Failure(tools.StatusError, "the tool gave a result that cannot be read")
+		return tools.Failure(tools.StatusError, unreadable)
 	}
-	if r.ResultType == "input_required" || r.ResultType == "task" || (len(r.Task) > 0 && r.Content == nil) {
+	if r.ResultType == "input_required" || r.ResultType == "task" || (len(r.Task) > 0 && blank(r.Content)) {
 		return tools.Failure(tools.StatusNeedsInput, needsInput)
+	}
+	blocks, more, err := firstElements(r.Content, mostBlocks)
+	if err != nil {
+		return tools.Failure(tools.StatusError, unreadable)
 	}
 	var parts []string
 	said := false
-	for _, raw := range r.Content {
+	for _, raw := range blocks {
 		var b block
 		if json.Unmarshal(raw, &b) != nil {
 			continue
@@ -56,6 +64,9 @@ func resultText(raw json.RawMessage, limit int) tools.Result {
 	}
 	if structured := compact(r.StructuredContent); !said && structured != "" {
 		parts = append([]string{structured}, parts...)
+	}
+	if more {
+		parts = append(parts, "[more content was left out]")
 	}
 	text := cut(strings.Join(parts, "\n"), limit)
 	switch {
@@ -100,8 +111,10 @@ func decoded(data string) int { return len(strings.TrimRight(data, "=")) * 3 / 4
 
 func compact(raw json.RawMessage) string {
 	var out bytes.Buffer
-	if len(raw) == 0 || string(raw) == "null" || json.Compact(&out, raw) != nil {
+	if blank(raw) || json.Compact(&out, raw) != nil {
 		return ""
 	}
 	return out.String()
 }
+
+func blank(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }

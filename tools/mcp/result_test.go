@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
@@ -32,11 +34,28 @@ func TestResultsAsText(t *testing.T) {
 		{"a failure", `{"content":[{"type":"text","text":"no such file"}],"isError":true}`, tools.Failure(tools.StatusError, "Error: no such file")},
 		{"a silent failure", `{"content":[],"isError":true}`, tools.Failure(tools.StatusError, "Error: the tool failed and did not say why")},
 		{"too long", `{"content":[{"type":"text","text":"` + strings.Repeat("ü", 60) + `"}]}`, ok(strings.Repeat("ü", 50) + "\n[20 more bytes were cut]")},
+		{"null for nothing", `{"content":null}`, ok("(the tool gave no content)")},
+		{"not a list", `{"content":{}}`, tools.Failure(tools.StatusError, "the tool gave a result that cannot be read")},
 		{"not an object", `7`, tools.Failure(tools.StatusError, "the tool gave a result that cannot be read")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { assert.Equal(t, tt.want, resultText(json.RawMessage(tt.raw), 101)) })
 	}
+}
+
+func TestAResultOfVeryManyBlocks(t *testing.T) {
+	raw := `{"content":[` + strings.Repeat(`{"type":"text","text":"a"},`, mostBlocks+1) + `{}]}`
+	got := resultText(json.RawMessage(raw), 1<<20)
+	assert.Equal(t, strings.Repeat("a\n", mostBlocks)+"[more content was left out]", got.Text)
+}
+
+func TestAPageOfVeryManyTools(t *testing.T) {
+	ctx, ex := withExchange(t.Context())
+	page := `{"nextCursor":"2","tools":[` + strings.Repeat("{},", mostListed+1) + `{}]}`
+	resp, err := new(strict).listed(ctx, &transport.JSONRPCResponse{Result: json.RawMessage(page)})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"tools":[],"nextCursor":"2"}`, string(resp.Result), "what mcp-go needs of it")
+	assert.Len(t, ex.answer.tools, mostListed)
 }
 
 // A server that repeats what it was asked with gives nothing away to a model.
