@@ -142,8 +142,11 @@ func usable(list []*sdk.AgentInterface, base *url.URL) ([]*sdk.AgentInterface, e
 	return kept, nil
 }
 
+// mostListed skills of a card are read. Of a card full of skills of nothing, each would take hundreds of times its bytes.
+const mostListed = 1000
+
 // withoutSecurity drops what says how to sign in: the gateway is told by configuration, and a scheme that the SDK does not
-// know must not cost the whole card.
+// know must not cost the whole card. It also drops skills beyond mostListed.
 func withoutSecurity(raw []byte) ([]byte, error) {
 	drop := func(m map[string]json.RawMessage) {
 		for _, name := range []string{"securitySchemes", "security", "securityRequirements", "signatures"} {
@@ -155,16 +158,22 @@ func withoutSecurity(raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	drop(card)
-	var skills []map[string]json.RawMessage
+	var skills []json.RawMessage
 	if s, ok := card["skills"]; ok && json.Unmarshal(s, &skills) == nil {
-		for _, skill := range skills {
+		kept := []map[string]json.RawMessage{}
+		for _, raw := range skills[:min(len(skills), mostListed)] {
+			var skill map[string]json.RawMessage
+			if err := json.Unmarshal(raw, &skill); err != nil {
+				return nil, err
+			}
 			drop(skill)
+			kept = append(kept, skill)
 		}
-		kept, err := json.Marshal(skills)
+		list, err := json.Marshal(kept)
 		if err != nil {
 			return nil, err
 		}
-		card["skills"] = kept
+		card["skills"] = list
 	}
 	return json.Marshal(card) // in one spelling: sorted, without white space
 }

@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -276,5 +278,24 @@ func TestNewRefusesWhatCannotBe(t *testing.T) {
 		if _, err := New(Options{Agents: e}); err == nil || strings.Contains(err.Error(), "u:p") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A card may be large; what it is read into must not be many times as large.
+func TestACardOfVeryManySkills(t *testing.T) {
+	base, err := url.Parse("http://agent.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := []byte(`{"name":"a","url":"http://agent.example/","skills":[` + strings.Repeat("{},", maxCard/3-100) + `{}]}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read, err := readCard(card, base)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(read.Skills) != mostListed {
+		t.Errorf("%d skills, %v", len(read.Skills), err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(100*len(card)) {
+		t.Errorf("it took %d bytes", took)
 	}
 }
