@@ -1,9 +1,11 @@
 package snapshot
 
 import (
+	"regexp"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
@@ -65,11 +67,29 @@ func plainProxyRoutes(in Input) []*routev3.Route {
 
 func proxyRoute(in Input, p config.Provider, why string, headers ...*routev3.HeaderMatcher) *routev3.Route {
 	action := providerAction(in, p)
-	action.PrefixRewrite = basePath(p) + "/"
+	rewriteProxyPath(action, p)
 	r := providerRoute(p, proxyMatch(p.ID, headers...), action)
 	r.Name = "proxy: " + p.ID + ": " + why
 	r.Metadata = lane("static")
 	return r
+}
+
+// versionAtEnd is the last part of a base path that names an API's version.
+var versionAtEnd = regexp.MustCompile(`/(v[0-9]+[a-z0-9]*)$`)
+
+// rewriteProxyPath puts the provider's base path in the place of /proxy/{provider}. Some clients write the version
+// themselves, whatever their base URL is: Anthropic's ask for {base}/v1/messages. It is not said twice.
+func rewriteProxyPath(action *routev3.RouteAction, p config.Provider) {
+	base := basePath(p)
+	version := versionAtEnd.FindStringSubmatch(base)
+	if version == nil {
+		action.PrefixRewrite = base + "/"
+		return
+	}
+	action.RegexRewrite = &matcherv3.RegexMatchAndSubstitute{
+		Pattern:      &matcherv3.RegexMatcher{Regex: `(?i)^/proxy/` + regexp.QuoteMeta(p.ID) + `/(?:` + version[1] + `/)?`},
+		Substitution: base + "/",
+	}
 }
 
 // upgradeRoute passes WebSockets on, as providers' realtime APIs use them. They are never retried. Only a GET opens one

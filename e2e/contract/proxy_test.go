@@ -37,6 +37,17 @@ func TestAProvidersOwnAPIIsReachedAsItIs(t *testing.T) {
 	if r := w.Do(t, http.MethodHead, "/proxy/own/x", ""); r.Status != http.StatusOK || w.own.Only(t).Method != "HEAD" {
 		t.Errorf("HEAD: %d", r.Status)
 	}
+	t.Run("the version is not said twice", func(t *testing.T) { // Anthropic's clients add /v1/… to any base URL
+		for path, want := range map[string]string{
+			"/proxy/own/v1/files?q=/v1/": "/base/v1/files?q=/v1/", "/PROXY/Own/V1/files": "/base/v1/files", "/proxy/own/v1/v1/files": "/base/v1/v1/files",
+			"/proxy/own/v1x/files": "/base/v1/v1x/files", "/proxy/own/v2/files": "/base/v1/v2/files", "/proxy/own/files/v1/x": "/base/v1/files/v1/x",
+		} {
+			w.own.Reset()
+			if r := w.Do(t, http.MethodGet, path, ""); r.Status != http.StatusOK || w.own.Only(t).URI != want {
+				t.Errorf("%s: %d, the provider got %s", path, r.Status, w.own.Only(t).URI)
+			}
+		}
+	})
 	t.Run("a body of unknown length", func(t *testing.T) {
 		w.own.Reset()
 		req, err := http.NewRequest(http.MethodPut, w.URL+"/proxy/own/x", io.MultiReader(strings.NewReader("\x00\xff"), strings.NewReader("bytes")))
