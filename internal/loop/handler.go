@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
-	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
@@ -83,7 +82,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := &model{transport: h.opts.Transport, provider: plan.Provider, path: target.Path}
 	session, ok := tools.Open(plan.Body, h.offered(r.Header), h.opts.Session)
 	if !ok {
-		h.direct.ServeHTTP(w, m.request(r.Context(), loopback.Pieces{plan.Body}, r.Header.Clone()))
+		h.direct.ServeHTTP(w, m.request(r.Context(), [][]byte{plan.Body}, r.Header.Clone()))
 		return
 	}
 	runner := tools.Runner{Model: m, CallTimeout: h.opts.CallTimeout, Timeout: h.opts.Timeout, Called: func(c tools.Report) {

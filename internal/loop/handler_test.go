@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
-	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
 )
@@ -282,7 +281,7 @@ func TestALoopbackListenerThatIsNotThere(t *testing.T) {
 // A path that Envoy has routed and that Go cannot parse is asked without its query.
 func TestAPathThatGoCannotParse(t *testing.T) {
 	m := &model{provider: "one", path: "/v1/chat/completions%zz?x=1"}
-	r := m.request(t.Context(), loopback.Pieces{[]byte("{}")}, http.Header{"Content-Length": {"99"}})
+	r := m.request(t.Context(), [][]byte{[]byte("{}")}, http.Header{"Content-Length": {"99"}})
 	require.NotNil(t, r)
 	assert.Equal(t, "/v1/chat/completions", r.URL.RequestURI())
 	assert.Empty(t, r.Header.Get("Content-Length"))

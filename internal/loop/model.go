@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"slices"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
-	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
@@ -29,7 +30,7 @@ func (m *model) Do(ctx context.Context, body [][]byte, header http.Header) (*htt
 }
 
 // request makes a model request, with the header as its own: the provider's route removes the caller's credentials.
-func (m *model) request(ctx context.Context, body loopback.Pieces, header http.Header) *http.Request {
+func (m *model) request(ctx context.Context, body [][]byte, header http.Header) *http.Request {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, loopbackURL+m.path, nil)
 	if err != nil { // a path that Envoy has routed and Go cannot parse: ask without its query
 		r, _ = http.NewRequestWithContext(ctx, http.MethodPost, loopbackURL+catalog.ChatCompletions.Path(), nil)
@@ -38,8 +39,19 @@ func (m *model) request(ctx context.Context, body loopback.Pieces, header http.H
 		m.addressed = true
 		header.Del("Content-Length")
 		header.Set(catalog.ProviderHeader, m.provider)
+		if _, known := header["User-Agent"]; !known {
+			header["User-Agent"] = nil // or net/http would make one up
+		}
 	}
-	r.Header, r.Body, r.ContentLength = header, body.Body(), body.Len()
+	r.Header = header
+	for _, piece := range body {
+		r.ContentLength += int64(len(piece))
+	}
+	r.GetBody = func() (io.ReadCloser, error) {
+		unread := net.Buffers(slices.Clone(body)) // reading takes from it
+		return io.NopCloser(&unread), nil
+	}
+	r.Body, _ = r.GetBody()
 	return r
 }
 

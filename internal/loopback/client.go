@@ -1,7 +1,7 @@
-// Package loopback is an HTTP/1.1 client for one server on a Unix socket that belongs to us: Envoy's loopback listener. It
-// does what net/http's Transport does for the tool loop, at less cost: a Transport keeps two goroutines for each
-// connection and copies bodies through its buffers, here the caller's goroutine writes, with one system call, and reads.
-// It knows HTTP and must not know what is sent, or where from.
+// Package loopback is an HTTP/1.1 client for one server on a Unix socket that belongs to us: Envoy's loopback listener.
+// net/http writes requests and reads answers; what is here is the keeping of connections. net/http's own Transport has two
+// goroutines for each connection, and every request and every read of an answer wakes another one; here the caller's
+// goroutine writes and reads. RATIONALE.md has the figures. It must not know what is sent, or where from.
 package loopback
 
 import (
@@ -14,10 +14,10 @@ import (
 
 const (
 	// idleTime is how long a connection is kept that nobody uses, and maxIdle how many.
-	idleTime = 30 * time.Second
+	idleTime = 10 * time.Second
 	maxIdle  = 1024
-	// inOnePiece is how much a Unix socket takes in without waiting for its reader. Larger bodies are written beside the
-	// reading, since a server may answer before it has read all.
+	// inOnePiece is how much a Unix socket takes in without waiting for its reader. Larger bodies, and those of which
+	// nobody knows, are written beside the reading, since a server may answer before it has read all.
 	inOnePiece = 64 << 10
 )
 
@@ -31,19 +31,18 @@ type Client struct {
 	sweep *time.Timer // while there are idle ones
 }
 
-// RoundTrip sends a request whose Body is nil, Pieces, or of a known length.
+// RoundTrip sends a request.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := piecesOf(req)
-	if err != nil {
-		return nil, err
-	}
 	ctx := req.Context()
 	for {
 		conn, fresh, err := c.take(ctx)
 		if err != nil {
+			if req.Body != nil {
+				_ = req.Body.Close()
+			}
 			return nil, err
 		}
-		resp, sent, err := c.exchange(ctx, conn, req, body)
+		resp, sent, err := c.exchange(ctx, conn, req)
 		if err == nil {
 			return resp, nil
 		}
@@ -53,14 +52,40 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 		if fresh || sent {
 			return nil, err
 		}
+		if req, err = again(req, err); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// again is a request that did not go out, with its body from the beginning.
+func again(req *http.Request, err error) (*http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	if req.GetBody == nil {
+		return nil, err
+	}
+	next := *req
+	if next.Body, err = req.GetBody(); err != nil {
+		return nil, err
+	}
+	return &next, nil
 }
 
 // exchange sends a request and reads the head of its answer; sent says whether a byte may have reached the server. When it
 // fails, the connection is closed.
-func (c *Client) exchange(ctx context.Context, conn *conn, req *http.Request, body Pieces) (resp *http.Response, sent bool, err error) {
+func (c *Client) exchange(ctx context.Context, conn *conn, req *http.Request) (resp *http.Response, sent bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends every read and write
-	written, sent, writeErr := conn.send(req, body)
+	var written chan error
+	var writeErr error
+	if req.ContentLength >= 0 && req.ContentLength <= inOnePiece {
+		writeErr = conn.send(req)
+		sent = conn.wrote
+	} else {
+		written, sent = make(chan error, 1), true
+		go func() { written <- conn.send(req) }()
+	}
 	if writeErr != nil && !sent {
 		stop()
 		_ = conn.Close()

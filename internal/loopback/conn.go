@@ -4,31 +4,58 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
+// mostHead bounds the head of an answer, together with those before it that only say to wait.
+const mostHead = 1 << 20
+
+var errHead = errors.New("loopback: the head of an answer is too large")
+
 // conn is one connection. One exchange at a time has it.
 type conn struct {
 	net.Conn
 	reader *bufio.Reader // nil while the connection is idle
-	head   []byte        // of the request, kept for the next
-	pieces net.Buffers   // likewise
 	since  time.Time     // idle
+	may    int64         // bytes that may still be read
+	wrote  bool          // something of the request
+	broken bool          // it takes no more of it
 }
 
-// readers hold 32 KiB, so that the events of a fast model are read, and passed on, several at a time. Idle connections have
-// none.
-var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
+// Requests mostly go out in one piece. The events of a fast model are read, and passed on, several at a time. Idle
+// connections have no buffers.
+const bufferSize = 32 << 10
+
+var (
+	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
+	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }}
+)
+
+func (c *conn) Read(p []byte) (int, error) {
+	if c.may <= 0 {
+		return 0, errHead
+	}
+	n, err := c.Conn.Read(p)
+	c.may -= int64(n)
+	return n, err
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.wrote = c.wrote || n > 0
+	c.broken = c.broken || err != nil
+	return n, err
+}
 
 func (c *conn) wake() {
+	c.wrote, c.broken = false, false
 	c.reader = readers.Get().(*bufio.Reader)
-	c.reader.Reset(c.Conn)
+	c.reader.Reset(c)
 }
 
 // rest gives the reader back; nothing is left in it.
@@ -58,79 +85,35 @@ func (c *conn) lives() bool {
 	return err == nil && quiet
 }
 
-// send writes a request; sent says whether a byte of it may have gone out. A large body is written while the caller goes
-// on, and written tells when it is out.
-func (c *conn) send(req *http.Request, body Pieces) (written <-chan error, sent bool, err error) {
-	if c.head, err = appendHead(c.head[:0], req, body); err != nil {
-		return nil, false, err
+// send writes a request, and closes its body. When it is the server that takes no more, its answer may be there all the
+// same. A body that fails leaves half a request, which only the end of the connection can end.
+func (c *conn) send(req *http.Request) error {
+	w := writers.Get().(*bufio.Writer)
+	w.Reset(c)
+	err := req.Write(w)
+	if err == nil {
+		err = w.Flush()
 	}
-	if body.Len() > inOnePiece {
-		all := append(net.Buffers{c.head}, body...) // its own: it may be in use after this exchange
-		c.head = nil
-		done := make(chan error, 1)
-		go func() {
-			_, err := all.WriteTo(c.Conn)
-			done <- err
-		}()
-		return done, true, nil
+	w.Reset(nil)
+	writers.Put(w)
+	if err != nil && !c.broken {
+		_ = c.Close()
 	}
-	c.pieces = append(append(c.pieces[:0], c.head), body...)
-	out := c.pieces // WriteTo takes from it what it has written
-	n, err := out.WriteTo(c.Conn)
-	clear(c.pieces) // the request's bytes are not ours to keep
-	return nil, n > 0, err
-}
-
-// ofTheWire are headers that this client writes itself, or that only a Transport knows what to do with.
-func ofTheWire(name string) bool {
-	switch name {
-	case "Host", "Content-Length", "Connection", "Transfer-Encoding", "Trailer":
-		return true
-	default:
-		return false
-	}
-}
-
-func appendHead(to []byte, req *http.Request, body Pieces) ([]byte, error) {
-	host := req.Host
-	if host == "" {
-		host = req.URL.Host
-	}
-	path := req.URL.RequestURI()
-	if strings.ContainsAny(host, " \r\n") || strings.ContainsAny(path, " \r\n") {
-		return to, fmt.Errorf("loopback: %s %q is no request", req.Method, path)
-	}
-	to = append(append(append(append(to, req.Method...), ' '), path...), " HTTP/1.1\r\nHost: "...)
-	to = append(append(to, host...), "\r\n"...)
-	for name, values := range req.Header {
-		if ofTheWire(name) {
-			continue
-		}
-		if strings.ContainsAny(name, ": \r\n") {
-			return to, fmt.Errorf("loopback: %q is no header", name)
-		}
-		for _, v := range values {
-			if strings.ContainsAny(v, "\r\n\x00") {
-				return to, fmt.Errorf("loopback: the value of header %s has a line break", name)
-			}
-			to = append(append(append(append(to, name...), ": "...), v...), "\r\n"...)
-		}
-	}
-	if n := body.Len(); n > 0 || req.Method == http.MethodPost {
-		to = strconv.AppendInt(append(to, "Content-Length: "...), n, 10)
-		to = append(to, "\r\n"...)
-	}
-	return append(to, "\r\n"...), nil
+	return err
 }
 
 // receive reads the head of the answer, past those that only say to wait.
 func (c *conn) receive(req *http.Request) (*http.Response, error) {
+	c.may = mostHead
 	for {
 		resp, err := http.ReadResponse(c.reader, req)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
+		case resp.StatusCode == http.StatusSwitchingProtocols:
+			return nil, fmt.Errorf("loopback: the server changes to a protocol that nobody has asked for: %q", resp.Header.Get("Upgrade"))
+		case resp.StatusCode >= http.StatusOK:
+			c.may = math.MaxInt64
 			return resp, nil
 		}
 	}

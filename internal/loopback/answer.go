@@ -9,62 +9,6 @@ import (
 	"time"
 )
 
-// Pieces is a request's body as several slices, so that what many requests have in common is not copied for each. It is
-// read once, and it and its bytes must not change as long as a request with it runs.
-type Pieces [][]byte
-
-// Len is the size of the whole.
-func (p Pieces) Len() int64 {
-	var n int64
-	for _, piece := range p {
-		n += int64(len(piece))
-	}
-	return n
-}
-
-// Body is a request's body of these pieces, for any http.RoundTripper.
-func (p Pieces) Body() io.ReadCloser { return &pieceReader{all: p, left: p} }
-
-type pieceReader struct {
-	all, left Pieces
-	at        int // in the first of left
-}
-
-func (r *pieceReader) Read(p []byte) (n int, err error) {
-	for n < len(p) && len(r.left) > 0 {
-		k := copy(p[n:], r.left[0][r.at:])
-		n += k
-		if r.at += k; r.at == len(r.left[0]) {
-			r.left, r.at = r.left[1:], 0
-		}
-	}
-	if n == 0 && len(p) > 0 {
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-func (r *pieceReader) Close() error { return nil }
-
-var errLength = errors.New("loopback: a request's body must have a known length")
-
-// piecesOf gives a request's body as pieces.
-func piecesOf(req *http.Request) (Pieces, error) {
-	if req.Body == nil || req.Body == http.NoBody {
-		return nil, nil
-	}
-	defer func() { _ = req.Body.Close() }()
-	if r, ok := req.Body.(*pieceReader); ok {
-		return r.all, nil
-	}
-	if req.ContentLength < 0 {
-		return nil, errLength
-	}
-	body := make([]byte, req.ContentLength)
-	_, err := io.ReadFull(req.Body, body)
-	return Pieces{body}, err
-}
-
 // answer is a response's body. Read to its end, its connection serves another request. Close may be called at any time, to
 // end a Read too.
 type answer struct {
