@@ -50,8 +50,9 @@ func Bootstrap(c *config.Config, e Endpoints) ([]byte, error) {
 			"cdsConfig": message{ads()},
 			"ldsConfig": message{ads()},
 		},
-		"staticResources": object{"clusters": []message{{controlPlane(e)}}},
-		"overloadManager": overload(c),
+		"staticResources":        object{"clusters": []message{{controlPlane(e)}}},
+		"overloadManager":        overload(c),
+		"memoryAllocatorManager": object{"bytesToRelease": 8 << 20}, // a second; by itself tcmalloc gives nothing back
 	}, "", "  ")
 }
 

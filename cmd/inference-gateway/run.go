@@ -114,6 +114,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		_, _ = fmt.Fprintf(stdout, "inference-gateway %s serves Envoys that run with its bootstrap (inference-gateway bootstrap) · %s\n", version, where)
 	}
 	group.Go(func() error { g.learnIssuers(ctx); return nil })
+	group.Go(func() error { new(rest).run(ctx); return nil })
 	watcher.Gone = func(path string) {
 		log.Warn("a watched file cannot be read any more: what it held stays in use, but a start that needs it will fail", "path", path)
 	}
