@@ -128,7 +128,11 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 		case <-ctx.Done():
 			return nil
 		}
-		log.Info("draining", "timeout", c.Server.DrainTimeout.String())
+		said := []any{"timeout", c.Server.DrainTimeout.String()}
+		if hasTerminal() {
+			said = append(said, "hurry", "press Ctrl-C again")
+		}
+		log.Info("draining", said...)
 		g.draining.Store(true)
 		drain, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -171,15 +175,18 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 }
 
 // portIsFree asks the kernel, because Envoy would not: it shares a port with every other Envoy of the same user, and a
-// second gateway would silently take half of the first one's requests. Any other reason Envoy tells itself.
+// second gateway would silently take half of the first one's requests. Other reasons Envoy tells itself; it may also
+// listen where this process must not.
 func portIsFree(variable, host string, port int) error {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	l, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s: %s: address already in use: choose another, or end what listens there", variable, address)
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return l.Close()
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: %s: address already in use: choose another, or end what listens there", variable, address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("SERVER_HOST: %s: this machine has no such address", host)
 	}
 	return nil
 }
