@@ -58,7 +58,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 	signals, release := heed(log)
 	defer release()
 	stop := signals.stop
-	c = discover(stop, c, log)
+	c = discover(stop, c, ollamaAddress, log)
 	dir, cleanup, err := privateDir(c, m)
 	if err != nil {
 		return err
@@ -228,7 +228,7 @@ func (g *gateway) reload(ctx context.Context, options ...config.Option) {
 		g.log.Warn("configuration: " + w.String())
 	}
 	if err == nil {
-		err = g.apply(ctx, discover(ctx, c, g.log))
+		err = g.apply(ctx, discover(ctx, c, ollamaAddress, g.log))
 	}
 	if err != nil {
 		g.log.Error("the changed configuration is refused, the old one stays", "error", err)
@@ -268,25 +268,6 @@ func needRestart(was, is *config.Config) []string {
 func addresses(c config.Control) config.Control {
 	c.SocketDir, c.TLS = "", config.ControlTLS{}
 	return c
-}
-
-// ollamaAddress is where Ollama listens unless it is told otherwise.
-const ollamaAddress = "127.0.0.1:11434"
-
-// discover offers an Ollama that runs on this machine when nobody has configured a provider.
-func discover(ctx context.Context, c *config.Config, log *slog.Logger) *config.Config {
-	ready := c.Ready()
-	if len(ready) != 1 || ready[0].ID != "demo" {
-		return c
-	}
-	dialer := net.Dialer{Timeout: 300 * time.Millisecond}
-	conn, err := dialer.DialContext(ctx, "tcp", ollamaAddress)
-	if err != nil {
-		return c
-	}
-	_ = conn.Close()
-	log.Info("found an Ollama on this machine and offer its models as ollama/…")
-	return c.WithDiscovered("ollama", "http://"+ollamaAddress+"/v1")
 }
 
 func ignoreClosed(err error) error {
