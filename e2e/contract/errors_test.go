@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -148,6 +149,25 @@ func TestAProviderThatFailsIsNamed(t *testing.T) {
 			t.Parallel()
 			id, model, _ := strings.Cut(tt.model, "/")
 			tt.want.check(t, w.Do(t, http.MethodPost, "/proxy/"+id+"/chat/completions", chat(model)))
+		})
+	}
+}
+
+func TestAnAnswerThatIsNoHTTPIsToldFromABrokenConnection(t *testing.T) {
+	w := theWorld(t)
+	many := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + strings.Repeat("X-Many: v\r\n", 200) + "\r\n{}"
+	for name, answer := range map[string]string{"another protocol": "SSH-2.0-OpenSSH_9.6\r\n\r\n", "too many headers": many, "two lengths": "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"} {
+		t.Run(name, func(t *testing.T) {
+			w.own.answers(t, func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				_, _ = io.WriteString(conn, answer)
+			})
+			refused{http.StatusBadGateway, "upstream_error", "upstream_error", "", []string{"provider own", "no valid HTTP"}}.check(t, w.Chat(t, chat("own/good")))
 		})
 	}
 }
