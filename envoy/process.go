@@ -189,6 +189,7 @@ func (p *Process) arguments() []string {
 		// How long a replaced listener's open requests may take after a reload. Stopping does not wait for it: Drain does.
 		"--drain-time-s", strconv.Itoa(int(longestAnswer.Seconds())),
 		"--drain-strategy", "immediate",
+		"--file-flush-interval-msec", "1000", // of the access log: who has sent a request looks for its line
 		"--log-format", logFormat,
 		"--log-level", logLevel(p.opts.LogLevel),
 		// Its warnings have the query of a failed login in them, with the one-time code.
