@@ -33,6 +33,7 @@ func Load(environ map[string]string, options ...Option) (*Config, []Warning, err
 	l.providers()
 	l.readPolicy()
 	l.checkTogether()
+	l.slips()
 	l.unknown()
 	if len(l.problems) > 0 {
 		return nil, l.warnings, l.problems.sorted()
