@@ -127,7 +127,7 @@ func (x *exchange) finish() (replies, bool) {
 	if x.encoding != "" && !strings.EqualFold(x.encoding, "identity") {
 		return refuse(apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")), true
 	}
-	plan, refusal := x.dir.PlanFor(x.caller, providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Body: x.body})
+	plan, refusal := x.dir.PlanFor(x.caller, providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Queried: x.target.Queried, Body: x.body})
 	if x.reckons {
 		return x.reckoned(plan.Take), true // what is wrong with it is for the next to say
 	}

@@ -26,7 +26,7 @@ func (d *Directory) PlanFor(c Caller, r Request) (Plan, *apierror.Error) {
 	if refusal != nil {
 		return Plan{}, refusal
 	}
-	body, refusal := held(p, r.Endpoint, d.rightsOf(c))
+	body, refusal := held(p, r, d.rightsOf(c))
 	if refusal != nil {
 		return Plan{}, refusal
 	}

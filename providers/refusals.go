@@ -50,6 +50,8 @@ func (d *Directory) tell(r Request, f *routing.Refusal) *apierror.Error {
 		return otherCase(f.Member)
 	case routing.MoreModels:
 		return moreModels(f.Member)
+	case routing.InQuery:
+		return inQuery()
 	case routing.NotAllowed:
 		return notAllowed(f.Provider, f.Model)
 	}
@@ -84,6 +86,11 @@ func otherCase(member string) *apierror.Error {
 func moreModels(member string) *apierror.Error {
 	return apierror.Field(apierror.InvalidRequest, member,
 		"name one model, in model: models are restricted here, and %s may hold others", member)
+}
+
+func inQuery() *apierror.Error {
+	return apierror.Field(apierror.InvalidRequest, "model",
+		"name the model in the body and not in the query: models are restricted here, and some providers would take the one of the query")
 }
 
 // BodyError is the client's error for a body that jsonedit refuses.

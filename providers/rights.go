@@ -38,11 +38,14 @@ func (d *Directory) rightsOf(c Caller) Rights {
 }
 
 // held is the body for the provider when the caller's rights let the request pass.
-func held(p routing.Plan, e catalog.Endpoint, rights Rights) ([]byte, *apierror.Error) {
+func held(p routing.Plan, r Request, rights Rights) ([]byte, *apierror.Error) {
 	if rights == nil {
 		return p.Body(nil), nil
 	}
 	if rights.RestrictsModels() {
+		if r.Queried {
+			return nil, inQuery()
+		}
 		if member := routing.SecondModel(p.Doc); member != "" {
 			return nil, otherCase(member)
 		}
@@ -56,7 +59,7 @@ func held(p routing.Plan, e catalog.Endpoint, rights Rights) ([]byte, *apierror.
 	var edits []jsonedit.Edit
 	if most := rights.MaxTokens(); most > 0 {
 		var refusal *apierror.Error
-		if edits, refusal = capTokens(p.Doc, e, p.Provider, most); refusal != nil {
+		if edits, refusal = capTokens(p.Doc, r.Endpoint, p.Provider, most); refusal != nil {
 			return nil, refusal
 		}
 	}

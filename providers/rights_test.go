@@ -105,6 +105,25 @@ func TestPlanIsHeldToTheCallersRights(t *testing.T) {
 	assert.Equal(t, "o3", p.Model)
 }
 
+func TestAModelInTheQueryIsRefusedWhereModelsAreRestricted(t *testing.T) {
+	rights := map[string]some{"narrow": {models: []string{"openai/gpt-4o"}}, "short": {most: 100}}
+	of := func(c providers.Caller) providers.Rights { return rights[c.Name] }
+	r := providers.Request{Endpoint: catalog.ChatCompletions, Queried: true, Body: []byte(`{"model":"openai/gpt-4o"}`)}
+	for name, want := range map[string]string{"narrow": "query", "short": ""} {
+		_, refusal := directory(nil, nil).WithRights(of).PlanFor(providers.Caller{Name: name}, r)
+		if want == "" {
+			assert.Nil(t, refusal, name)
+		} else if assert.NotNil(t, refusal, name) {
+			assert.Contains(t, refusal.Message, want, name)
+		}
+	}
+	_, refusal := directory(nil, nil).Plan(r)
+	assert.Nil(t, refusal, "nothing is restricted")
+	_, refusal = directory([]string{"openai/*"}, nil).Plan(r)
+	require.NotNil(t, refusal)
+	assert.Contains(t, refusal.Message, "query")
+}
+
 // A reload may take rights away: they are gone before Envoy has heard of it.
 func TestBetweenHasTheNewRights(t *testing.T) {
 	narrow := withRights(map[providers.Caller]some{{}: {models: []string{}}})

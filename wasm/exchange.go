@@ -119,7 +119,7 @@ func (x *exchange) route() types.Action {
 
 // routeDoc routes a body that was read. written says that the body is not the one that the host has, but was changed.
 func (x *exchange) routeDoc(path string, target providers.Target, doc jsonedit.Doc, written bool) types.Action {
-	plan, refusal := x.plugin.settings.edge.directory.DecideDoc(providers.Request{Endpoint: target.Endpoint, Provider: target.Provider}, doc)
+	plan, refusal := x.plugin.settings.edge.directory.DecideDoc(providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Queried: target.Queried}, doc)
 	if refusal != nil {
 		return x.refuse(refusal)
 	}

@@ -86,6 +86,13 @@ func TestAModelThatIsNotAllowedIsForbidden(t *testing.T) {
 		want := refused{http.StatusForbidden, "model_not_allowed", "model_not_allowed", "model", []string{"not allowed", "/v1/models"}}
 		want.check(t, r.Do(t, http.MethodPost, "/v1/chat/completions"+tt.path, chat(tt.model)))
 	}
+	for _, query := range []string{"?model=bad", "?Model=bad", "?x=1&m%6fdel=bad", "?model=good", "?provider=own&model=bad"} { // LocalAI takes it for the body's
+		model := "own/good"
+		if strings.Contains(query, "provider") {
+			model = "good"
+		}
+		invalid("model", "query").check(t, r.Do(t, http.MethodPost, "/v1/chat/completions"+query, chat(model)))
+	}
 	untouched(t, r.own)
 	for _, model := range []string{"own/good", "own/Good-2", "own/@cf/meta/llama"} {
 		if got := r.Chat(t, chat(model)); got.Status != http.StatusOK {

@@ -32,6 +32,7 @@ const (
 	NotAllowed     Reason = "the model is not allowed"
 	OtherCase      Reason = "a second member is the model to readers that ignore case"
 	MoreModels     Reason = "a member names models to fall back on"
+	InQuery        Reason = "the query may name a model"
 )
 
 // Refusal is why a request goes nowhere, with what a message to the client needs.
@@ -74,6 +75,7 @@ func (t *Table) Filter() catalog.ModelFilter { return t.filter }
 type Request struct {
 	Endpoint catalog.Endpoint
 	Provider string // the value of ?provider=, or empty
+	Queried  bool   // the query may name a model
 	Body     []byte // owned by the caller; a Plan may refer to it
 }
 
@@ -118,6 +120,9 @@ func (t *Table) DecideDoc(r Request, doc jsonedit.Doc) (Plan, *Refusal) {
 		return Plan{}, refusal
 	}
 	if !t.filter.Empty() {
+		if r.Queried {
+			return Plan{}, &Refusal{Reason: InQuery}
+		}
 		if member := SecondModel(doc); member != "" {
 			return Plan{}, &Refusal{Reason: OtherCase, Member: member}
 		}

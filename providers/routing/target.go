@@ -11,6 +11,7 @@ type Target struct {
 	Endpoint catalog.Endpoint // empty for /proxy and unknown paths
 	Proxy    string           // the provider of a /proxy path, as written
 	Provider string           // the value of ?provider=
+	Queried  bool             // the query may name a model as well: some servers (LocalAI) take that one
 	Path     string           // :path without the provider parameter, which is the gateway's own
 }
 
@@ -30,7 +31,11 @@ func ParseTarget(path string) (Target, Reason) {
 			}
 		}
 	}
-	if !hasQuery || !strings.Contains(query, "provider") {
+	if !hasQuery {
+		return t, ""
+	}
+	t.Queried = namesModel(query)
+	if !strings.Contains(query, "provider") {
 		return t, ""
 	}
 	kept := make([]string, 0, 4)
@@ -58,6 +63,18 @@ func ParseTarget(path string) (Target, Reason) {
 
 // proxy begins the paths of providers' own APIs; routes take it in any case.
 const proxy = "/proxy/"
+
+// namesModel says whether a query has a parameter that a server could read as model. What has an escape that cannot be
+// read is taken for one.
+func namesModel(query string) bool {
+	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, ok := unescape(name); !ok || strings.EqualFold(plain, "model") {
+			return true
+		}
+	}
+	return false
+}
 
 // endpoints is made once: this stands in the way of every request.
 var endpoints = catalog.Endpoints()
