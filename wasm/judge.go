@@ -266,7 +266,11 @@ func (x *exchange) refuseBy(d *policy.Decision) types.Action {
 func (x *exchange) note(d *policy.Decision) {
 	x.plugin.counts.add(d)
 	if d.Rule != policy.NoRule || d.Verdict == policy.Refuse {
-		_ = proxywasm.SetProperty([]string{"igw_policy"}, []byte(d.Name+" "+d.Outcome.String()))
+		name := d.Name
+		if name == "" {
+			name = "none"
+		}
+		_ = proxywasm.SetProperty([]string{"igw_policy"}, []byte(name+" "+d.Outcome.String()))
 	}
 	x.holds = append(x.holds, d.Holds...)
 }

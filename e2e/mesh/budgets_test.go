@@ -24,6 +24,9 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		text = `{"object":"chat.completion","usage":{"prompt_tokens":40,"completion_tokens":60,"total_tokens":100}}`
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if forged := r.Header.Get("X-Forge"); forged != "" {
+		w.Header().Set("X-Igw-Policy", forged)
+	}
 	if r.Header.Get("X-Piece") == "" {
 		_, _ = io.WriteString(w, text)
 		return
@@ -35,7 +38,10 @@ func answer(w http.ResponseWriter, r *http.Request) {
 }
 
 // usageScript is the filter of deploy/istio/options/token-usage.yaml.
-func usageScript(t *testing.T) string {
+func usageScript(t *testing.T) string { return patches(t, "token-usage.yaml")[0] }
+
+// patches are the values of an option's patches, in their order.
+func patches(t *testing.T, option string) []string {
 	t.Helper()
 	var filter struct {
 		Spec struct {
@@ -44,8 +50,12 @@ func usageScript(t *testing.T) string {
 			}
 		}
 	}
-	require.NoError(t, yaml.Unmarshal(manifest(t, "options/token-usage.yaml"), &filter))
-	return string(filter.Spec.ConfigPatches[0].Patch.Value)
+	require.NoError(t, yaml.Unmarshal(manifest(t, "options/"+option), &filter))
+	var out []string
+	for _, p := range filter.Spec.ConfigPatches {
+		out = append(out, string(p.Patch.Value))
+	}
+	return out
 }
 
 const usageFilter = `{"name": "usage", "typed_config": {

@@ -60,7 +60,7 @@ spec:
 // egress starts the egress gateway.
 func (p *plane) egress(t *testing.T) *listener {
 	t.Helper()
-	p.proxy(t, "router", "127.0.0.5", "istio-egress", "istio-egressgateway", map[string]string{"istio": "egressgateway", "app": "istio-egressgateway"})
+	p.gateway = p.proxy(t, "router", "127.0.0.5", "istio-egress", "istio-egressgateway", map[string]string{"istio": "egressgateway", "app": "istio-egressgateway"})
 	l := p.listens(t, "istio-egressgateway", 8080, "127.0.0.5")
 	l.URL = strings.Replace(l.URL, "http:", "https:", 1)
 	return l
@@ -68,7 +68,8 @@ func (p *plane) egress(t *testing.T) *listener {
 
 // Through a sidecar without a plugin and an egress gateway with one: the gateway knows the workload by its certificate.
 func TestIstiodGivesTheEgressGatewayThePolicy(t *testing.T) {
-	p := startPlane(t, egressService, "egress-gateway/providers.yaml", "egress-gateway/policy.yaml", "options/large-bodies.yaml", "options/token-usage.yaml")
+	p := startPlane(t, egressService, "egress-gateway/providers.yaml", "egress-gateway/policy.yaml", "options/large-bodies.yaml", "options/token-usage.yaml",
+		"options/access-log-metadata.yaml")
 	direct := p.egress(t)
 	p.proxy(t, "sidecar", "127.0.0.2", "shop", "cart", map[string]string{"app": "cart"})
 	l := p.listens(t, "cart", 80, "127.0.0.1")
@@ -85,6 +86,9 @@ func TestIstiodGivesTheEgressGatewayThePolicy(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, r.Status, "%s", r)
 	r, _ = l.ask(t, "/v1/chat/completions", `{"model":"gpt-4o-mini","input":"`+strings.Repeat("x", 3<<20)+`","messages":"AKIAIOSFODNN7EXAMPLE"}`, openai)
 	assert.Equal(t, "no-secrets", r.Header.Get("X-Policy-Rule"), "a body of 3 MiB is read: %s", r)
+
+	p.gateway.Stdout.Await(t, patience, "LOG no-secrets secret / no-secrets secret\n")
+	assert.Empty(t, r.Header.Get("X-Igw-Policy"), "what carries that to the log is not on the answer")
 
 	r, _ = direct.askAs(t, direct.as(t, "research", "notebook"), "/v1/messages", chat("claude-opus-4"), host("api.anthropic.com"))
 	assert.Equal(t, http.StatusOK, r.Status, "%s", r)

@@ -62,6 +62,7 @@ type plane struct {
 	external      *harness.Provider
 	ca            *harness.CA // of the mesh
 	ports         map[int]string
+	gateway       *harness.Process // at the egress
 }
 
 // startPlane starts istiod with the manifests and some more objects. It has no cluster, only what stands for the API of one.
@@ -85,7 +86,8 @@ func startPlane(t *testing.T, more string, files ...string) *plane {
 		objects[i] = p.local(t, text)
 	}
 	api := serveObjects(t, objects)
-	p.write(t, "mesh.yaml", "{enableAutoMtls: false, trustDomain: cluster.local, rootNamespace: istio-system, defaultConfig: {}}\n")
+	p.write(t, "mesh.yaml", "{enableAutoMtls: false, trustDomain: cluster.local, rootNamespace: istio-system, defaultConfig: {},\n"+
+		`accessLogFile: /dev/stdout, accessLogFormat: "LOG %FILTER_STATE(wasm.igw_policy:PLAIN)% / %DYNAMIC_METADATA(igw.policy:rule)% %DYNAMIC_METADATA(igw.policy:outcome)%\n"}`)
 	p.write(t, "networks.yaml", "networks: {}\n")
 	p.write(t, "kubeconfig", `{"apiVersion":"v1","kind":"Config","clusters":[{"name":"c","cluster":{"server":"`+api+
 		`"}}],"users":[{"name":"u","user":{}}],"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],"current-context":"c"}`)
@@ -187,7 +189,7 @@ func (p *plane) proxy(t *testing.T, role, address, namespace, account string, la
 	require.NoError(t, err)
 	p.write(t, account+".json", string(text))
 	return harness.StartProcess(t, harness.Env{}, harness.EnvoyBinary(t), "-c", filepath.Join(p.dir, account+".json"),
-		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning")
+		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "100")
 }
 
 func grpcCluster(name, address string) json.RawMessage {

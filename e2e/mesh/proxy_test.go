@@ -169,8 +169,9 @@ type plugin struct {
 	HoldHeaders bool // allow_on_headers_stop_iteration
 	BufferLimit int  // of the listener
 	IdleTimeout string
-	Usage       string // a filter after the plugin that reads what answers say of tokens
-	Principal   string // that HBONE has told
+	First       []string // filters before all others
+	Usage       string   // a filter after the plugin that reads what answers say of tokens
+	Principal   string   // that HBONE has told
 }
 
 // listener is a listener with the plugin in it. As a harness.Gateway it takes requests.

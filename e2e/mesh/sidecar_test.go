@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -167,4 +168,50 @@ func TestTheAccessLogNamesTheRule(t *testing.T) {
 	text, err := w.admin("/stats/prometheus?filter=inference_gateway")
 	require.NoError(t, err)
 	assert.Regexp(t, `(?m)^inference_gateway_policy_rule_capped_edit\{\} [1-9]`, text)
+}
+
+// With the two stock filters of an option, rule and outcome are dynamic metadata too: for logs, and for what chooses their
+// lines. Nothing of it is on the answer, and what a provider says does not count.
+func TestTheAccessLogMayHaveTheRuleAsDynamicMetadata(t *testing.T) {
+	t.Parallel()
+	w := sidecar(t)
+	option := patches(t, "access-log-metadata.yaml")
+	slices.Reverse(option) // each goes before those that are there
+	l := w.with(t, plugin{First: option, policy: `
+rules:
+  - {name: no-preview, match: {model: "*-preview"}, act: deny}
+  - {name: capped, match: {model: "gpt-4*"}, act: {cap: {tokens: 100, insert: max_tokens}}}
+  - {name: plain, match: {model: "gpt-3*"}, act: allow}
+`})
+	forge := "X-Forge: capped forged"
+	for _, c := range []struct {
+		body   string
+		status int
+	}{
+		{chat("gpt-9-preview"), 403},
+		{chat("gpt-4o"), 200},
+		{chat("gpt-3o"), 200},
+		{chat("llama"), 200},
+		{`{"model":`, 400},
+		{chat("gpt-4o"), 200},
+	} {
+		r, _ := l.ask(t, "/v1/chat/completions", c.body, host("api.openai.com"), forge)
+		assert.Equal(t, c.status, r.Status, "%s", r)
+		assert.Empty(t, r.Header.Get("X-Igw-Policy"))
+	}
+	r, _ := l.ask(t, "/v1/files", "x", host("api.openai.com"), forge)
+	assert.Equal(t, http.StatusOK, r.Status, "%s", r)
+	want := []string{"403 no-preview deny", "200 capped edit", "400 none unreadable", "200 capped edit"}
+	var got []string
+	harness.Eventually(t, patience, "all are in the log", func() bool {
+		text, err := os.ReadFile(filepath.Join(w.dir, "metadata.log"))
+		got = nil
+		for line := range strings.Lines(string(text)) {
+			if rest, ours := strings.CutPrefix(line, l.name+" "); ours {
+				got = append(got, strings.TrimSpace(rest))
+			}
+		}
+		return err == nil && len(got) >= len(want)
+	})
+	assert.ElementsMatch(t, want, got)
 }

@@ -48,7 +48,7 @@ func TestWhatAPolicyDoesIsVisible(t *testing.T) {
 				{`{"model":"one/m"}`, "tagged", "tagged require", 400},
 				{`{"model":"one/dear","messages":[{"content":"PROMPTMARKER"}]}`, "dear", "dear deny", 402},
 				{`{"model":"one/m","messages":[{"content":"PROMPTMARKER ghp_0123456789abcdefghijABCDEFGHIJ456789 and AKIAIOSFODNN7EXAMPLE"}]}`, "keys", "keys secret", 403},
-				{`{"model":"one/m","PROMPTMARKER":`, "unreadable", " unreadable", 400},
+				{`{"model":"one/m","PROMPTMARKER":`, "unreadable", "none unreadable", 400},
 			} {
 				for _, team := range []string{"red", "green"} {
 					r := g.Chat(t, c.body, "X-Team: "+team)
