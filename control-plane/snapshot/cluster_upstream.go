@@ -51,12 +51,14 @@ func dnsOf(u *url.URL) *clusterv3.Cluster_ClusterType {
 	return dns(dnscommonv3.DnsLookupFamily_ALL, u.Scheme == "https" || strings.EqualFold(u.Hostname(), "localhost"))
 }
 
-// dns resolves a host again and again, as often as its records say. With one, its addresses are those of one server.
+// dns resolves a host again and again, as often as its records say, and soon when there are none or nobody answers: a
+// server that comes back, or a machine whose network does, must not wait. With one, its addresses are those of one server.
 func dns(family dnscommonv3.DnsLookupFamily, one bool) *clusterv3.Cluster_ClusterType {
 	return &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.cluster.dns",
 		TypedConfig: pack(&dnsv3.DnsCluster{
-			DnsRefreshRate:               off(30 * time.Second),
+			DnsRefreshRate:               off(5 * time.Second),
+			DnsFailureRefreshRate:        &dnsv3.DnsCluster_RefreshRate{BaseInterval: off(time.Second), MaxInterval: off(5 * time.Second)},
 			RespectDnsTtl:                true,
 			DnsLookupFamily:              family,
 			AllAddressesInSingleEndpoint: one,
