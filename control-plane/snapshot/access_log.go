@@ -17,14 +17,14 @@ import (
 // At a login Envoy writes the query, with its one-time code, into the details of what went wrong: those have a line
 // without.
 func accessLogs(in Input) []*accesslogv3.AccessLog {
-	fields := accessLogFields()
+	fields := accessLogFields(in)
 	if !in.Config.Auth.Login() {
 		return []*accesslogv3.AccessLog{accessLog(in, fields, nil)}
 	}
 	atLogin := headerMatch(":path", &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: loginPaths}})
 	elsewhere := headerMatch(":path", atLogin.GetStringMatch())
 	elsewhere.InvertMatch, elsewhere.TreatMissingHeaderAsEmpty = true, true
-	plain := accessLogFields()
+	plain := accessLogFields(in)
 	delete(plain.Fields, "details")
 	return []*accesslogv3.AccessLog{accessLog(in, fields, matches(elsewhere)), accessLog(in, plain, matches(atLogin))}
 }
@@ -34,8 +34,7 @@ func accessLog(in Input, fields *structpb.Struct, only *accesslogv3.AccessLogFil
 		Name: "envoy.access_loggers.stdout",
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&streamv3.StdoutAccessLog{
 			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-				Format:          &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: fields},
-				OmitEmptyValues: true,
+				Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: fields},
 			}},
 		})},
 		Filter: only,
@@ -50,7 +49,9 @@ func accessLog(in Input, fields *structpb.Struct, only *accesslogv3.AccessLogFil
 	return l
 }
 
-func accessLogFields() *structpb.Struct {
+// accessLogFields are the same for every line, with null for what a request does not have: Envoy writes such a format in one
+// go, and would build a tree for each line to leave fields out.
+func accessLogFields(in Input) *structpb.Struct {
 	fields := map[string]string{
 		"time":        "%START_TIME%",
 		"msg":         "access",
@@ -68,10 +69,14 @@ func accessLogFields() *structpb.Struct {
 		"bytes_in":    "%BYTES_RECEIVED%",
 		"bytes_out":   "%BYTES_SENT%",
 		"client":      "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-		"caller":      "%FILTER_STATE(" + callerState + ":PLAIN)%",
-		"policy":      "%FILTER_STATE(wasm.igw_policy:PLAIN)%", // the rule that decided, and what it did (room wasm)
 		// What was refused before it had an id got one with the reply (replyHeaders).
 		"request_id": `%COALESCE({"operators":[{"command":"REQ","param":"x-request-id"},{"command":"RESP","param":"x-request-id"}]})%`,
+	}
+	if callersKnown(in.Config) {
+		fields["caller"] = "%FILTER_STATE(" + callerState + ":PLAIN)%"
+	}
+	if in.Config.Policy.On() {
+		fields["policy"] = "%FILTER_STATE(wasm.igw_policy:PLAIN)%" // the rule that decided, and what it did (room wasm)
 	}
 	s := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}
 	for k, v := range fields {

@@ -31,8 +31,7 @@ func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
 	m.NormalizePath = yes()
 	// %2F stays as it is: the official SDKs ask for /v1/models/openai%2Fgpt-4o. Escaped dot segments are refused by a route.
 	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED
-	m.RequestHeadersTimeout = duration(in.Config.Server.ReadTimeout)
-	m.RequestTimeout = duration(in.Config.Server.ReadTimeout)
+	m.RequestTimeout = duration(in.Config.Server.ReadTimeout) // of the headers too: it starts with them
 	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 		IdleTimeout:                  off(in.Config.Server.IdleTimeout),
 		MaxStreamDuration:            duration(in.Config.Server.WriteTimeout),
