@@ -20,13 +20,17 @@ type target struct {
 	Model        string // as this target wants it named
 	StartSeconds float64
 
-	proc *process // nil when somebody else runs it
-	pid  int      // then its id, if known
+	proc   *process // nil when somebody else runs it
+	pid    int      // then its id, if known
+	helper *process // a process that proc asks and has not started, if any
 }
 
 // groups are the target's processes as of now; an Envoy that was started again has another id.
 func (t *target) groups() ([]group, error) {
 	switch {
+	case t.helper != nil:
+		groups, err := groupsOf(t.proc.pid())
+		return append(groups, group{"gateway", []int{t.helper.pid()}}), err
 	case t.proc != nil:
 		return groupsOf(t.proc.pid())
 	case t.pid > 0:
@@ -69,11 +73,20 @@ func (t *target) answers(path string) func(context.Context) error {
 	}
 }
 
+// listens says that an Envoy has begun to take connections, which it does when its filters are ready.
+func (t *target) listens(ctx context.Context) error {
+	conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", t.Addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
 // startGateway starts what is to be measured, or takes a running one, and waits until it is ready.
 func startGateway(ctx context.Context, o *options, f *fleet, envoy string, mockPort int) (*target, error) {
 	switch {
 	case o.standIn:
-		return startRawEnvoy(ctx, f, "gateway", envoy, o.concurrency, mockPort)
+		return startRawEnvoy(ctx, f, "gateway", envoy, o.concurrency, mockPort, rawExtra{})
 	case o.gatewayURL != "":
 		u, err := url.Parse(o.gatewayURL)
 		if err != nil || u.Scheme != "http" || u.Port() == "" {

@@ -33,6 +33,7 @@ type options struct {
 	duration, warmup, pause, idle            time.Duration
 	startLimit, timeLimit                    time.Duration
 	quick, standIn, usage, loops, wasm, keys bool
+	floors                                   bool
 }
 
 // list is a flag that may be given more than once.
@@ -48,6 +49,8 @@ func main() {
 		err = mockMain(os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "tools":
 		err = toolServerMain()
+	case len(os.Args) > 2 && os.Args[1] == "floor":
+		err = floorMain(os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "load":
 		err = loadMain(os.Args[2:])
 	default:
@@ -122,6 +125,7 @@ func parseFlags(args []string) (*options, error) {
 	fs.BoolVar(&o.loops, "loops", true, "measure tool loops too, with a gateway of their own and an MCP server")
 	fs.BoolVar(&o.wasm, "wasm", true, "measure the wasm lane too, without a policy and with one of 100 rules, each in a gateway of its own")
 	fs.BoolVar(&o.keys, "keys", true, "measure a gateway that checks API keys too, 100 of them")
+	fs.BoolVar(&o.floors, "floors", true, "measure also what ext_proc and a script cost in a raw Envoy that is no gateway")
 	fs.BoolVar(&o.quick, "quick", false, "a look instead of a measurement: 2 rounds of 1s, 200 short streams; flags given as well win")
 	fs.StringVar(&o.jsonFile, "json", "", "write everything that was measured to this file")
 	fs.StringVar(&o.logs, "logs", "", "keep the logs and configurations of the started processes in this directory")
@@ -195,7 +199,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	raw, err := startRawEnvoy(ctx, b.fleet, "raw", b.envoy, b.concurrency, mockPort(mock.Addr))
+	raw, err := startRawEnvoy(ctx, b.fleet, "raw", b.envoy, b.concurrency, mockPort(mock.Addr), rawExtra{})
 	if err != nil {
 		return err
 	}
@@ -221,6 +225,13 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 		targets = append(targets, t)
+	}
+	if b.floors && !b.standIn {
+		more, err := b.startFloors(ctx, mockPort(mock.Addr))
+		if err != nil {
+			return err
+		}
+		targets = append(targets, more...)
 	}
 	for _, t := range targets {
 		if err := b.probe(ctx, t); err != nil {

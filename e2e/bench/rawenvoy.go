@@ -34,7 +34,7 @@ static_resources:
               routes:
               - match: {prefix: /}
                 route: {cluster: mock, timeout: 0s}
-          http_filters:
+          http_filters:%s
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
   clusters:
@@ -48,15 +48,21 @@ static_resources:
       endpoints:
       - lb_endpoints:
         - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}
-`
+%s`
 
-func startRawEnvoy(ctx context.Context, f *fleet, name, envoy string, concurrency, mockPort int) (*target, error) {
+// rawExtra is what a raw Envoy has besides (floors.go), as YAML at the places where it belongs.
+type rawExtra struct {
+	filters, clusters string
+	onlyChat          bool // its filter answers what is no chat by itself
+}
+
+func startRawEnvoy(ctx context.Context, f *fleet, name, envoy string, concurrency, mockPort int, extra rawExtra) (*target, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	config := filepath.Join(f.dir, name+".yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, rawBootstrap, port, mockPort), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, rawBootstrap, port, extra.filters, mockPort, extra.clusters), 0o600); err != nil {
 		return nil, err
 	}
 	began := time.Now()
@@ -67,7 +73,11 @@ func startRawEnvoy(ctx context.Context, f *fleet, name, envoy string, concurrenc
 	}
 	t := &target{Name: name, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Model: benchModel, proc: p}
 	// A model list through the listener proves listener, route and cluster at once.
-	if err := waitFor(ctx, p, 30*time.Second, t.answers("/v1/models")); err != nil {
+	ready := t.answers("/v1/models")
+	if extra.onlyChat {
+		ready = t.listens
+	}
+	if err := waitFor(ctx, p, 30*time.Second, ready); err != nil {
 		return nil, err
 	}
 	t.StartSeconds = time.Since(began).Seconds()
