@@ -22,9 +22,11 @@ var (
 // foreign are words in capitals with an underscore that are no variables of the gateway.
 var foreign = []string{
 	"FULL_DUPLEX_STREAMED", "SO_REUSEPORT", "RST_STREAM", "MAX_TOKENS",
-	"HTTPS_PROXY", // which Envoy does not read
+	"HTTPS_PROXY",        // which Envoy does not read
+	"ANTHROPIC_BASE_URL", // of Claude Code
 	// of Istio and Envoy
 	"REGISTRY_ONLY", "FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD", "FILTER_STATE", "STRICT_DNS", "LOGICAL_DNS",
+	"START_TIME", "RESPONSE_CODE", "UPSTREAM_CLUSTER", "DYNAMIC_METADATA", // in formats of access logs
 	// of the rate limit service
 	"RUNTIME_ROOT", "RUNTIME_SUBDIRECTORY", "RUNTIME_APPDIRECTORY", "RUNTIME_WATCH_ROOT", "RUNTIME_IGNOREDOTFILES",
 	"REDIS_SOCKET_TYPE", "REDIS_URL", "USE_STATSD",
