@@ -61,8 +61,22 @@ func (f *whole) fail(e *apierror.Error) { e.Write(f.out.w) }
 // pieceSize is how much of a stream is taken in and passed on at a time.
 const pieceSize = 16 << 10
 
-// readBuffers are for reading into: what is read is copied where it is kept.
-var readBuffers = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+// mostOut is how large a buffer may be that is kept for what goes out.
+const mostOut = 4 * pieceSize
+
+// buffers are for reading into, and for what goes out of that: what is kept of either is copied.
+type buffers struct {
+	in  [pieceSize]byte
+	out []byte
+}
+
+var allBuffers = sync.Pool{New: func() any { return new(buffers) }}
+
+func (b *buffers) release() {
+	if cap(b.out) <= mostOut {
+		allBuffers.Put(b)
+	}
+}
 
 // streamed is the face of a loop whose client reads events. Its headers are those of the first turn.
 type streamed struct {
@@ -77,33 +91,40 @@ func (f *streamed) read(ctx context.Context, resp *http.Response) (*turn, error)
 	if !f.out.started {
 		f.out.start(resp.StatusCode, resp.Header)
 	}
-	var out []byte
-	buffer := readBuffers.Get().(*[pieceSize]byte)
-	defer readBuffers.Put(buffer)
-	piece, left := buffer[:], f.MaxAnswer
-	for !f.stream.done {
+	b := allBuffers.Get().(*buffers)
+	defer b.release()
+	left, over := f.MaxAnswer, false
+	for !f.stream.done && !over {
 		runtime.Gosched() // others first: what comes meanwhile is passed on together
-		n, readErr := resp.Body.Read(piece)
+		n, readErr := resp.Body.Read(b.in[:])
 		if left -= int64(n); left < 0 {
 			return nil, errTooLarge
 		}
+		over = errors.Is(readErr, io.EOF)
 		var err error
-		out, err = f.stream.feed(out[:0], piece[:n])
-		if err := errors.Join(f.out.write(out), err); err != nil {
+		b.out, err = f.stream.feed(b.out[:0], b.in[:n])
+		if err := errors.Join(f.pass(b.out, over), err); err != nil {
 			return nil, err
 		}
-		if errors.Is(readErr, io.EOF) {
-			break
-		}
-		if readErr != nil {
+		if readErr != nil && !over {
 			return nil, readErr
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
-	out, t, err := f.stream.endTurn(out[:0])
-	return t, errors.Join(f.out.write(out), err)
+	var t *turn
+	var err error
+	b.out, t, err = f.stream.endTurn(b.out[:0])
+	return t, errors.Join(f.pass(b.out, over), err)
+}
+
+// pass sends what the client may see. When the answer is over, what comes next is there at once and goes out with it.
+func (f *streamed) pass(p []byte, over bool) error {
+	if over {
+		return f.out.add(p)
+	}
+	return f.out.write(p)
 }
 
 // keepAlive tells proxies and clients that the answer is still on its way.

@@ -38,7 +38,8 @@ func (s *Session) inject() bool {
 
 // choose picks the tools to show one by one, by index, and whether the others stand behind the selector.
 func (s *Session) choose(room int) (visible []int, hidden bool) {
-	var all, others []int
+	all := make([]int, 0, len(s.tools.tools))
+	var others []int
 	for i, t := range s.tools.tools {
 		all = append(all, i)
 		if t.Source != sourceMCP {

@@ -27,11 +27,24 @@ func (o *output) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
+	if err := o.add(p); err != nil {
+		return err
+	}
+	return o.flush()
+}
+
+// add writes bytes that go out with those that follow, or with the next flush.
+func (o *output) add(p []byte) error {
 	if o.left -= int64(len(p)); o.left < 0 {
 		return errTooLarge
 	}
-	if err := o.end(p); err != nil {
-		return err
+	return o.end(p)
+}
+
+// flush sends what has been added.
+func (o *output) flush() error {
+	if !o.started {
+		return nil
 	}
 	if err := http.NewResponseController(o.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return errClientGone
@@ -42,6 +55,9 @@ func (o *output) write(p []byte) error {
 // end writes the words that end an answer, without the bound. They go out together with the end of the response, which
 // whoever serves it sends when the loop has returned.
 func (o *output) end(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
 	if _, err := o.w.Write(p); err != nil {
 		return errClientGone
 	}

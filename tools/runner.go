@@ -134,6 +134,9 @@ func (l *loop) run(ctx context.Context) error {
 		if v != execute {
 			return l.failing(l.face.finish(t, v))
 		}
+		if err := l.out.flush(); err != nil { // what the model has said must not wait for tools
+			return err
+		}
 		t.settle(l.session.followUps)
 		results, err := l.execute(ctx, t)
 		if err != nil {

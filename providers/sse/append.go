@@ -44,10 +44,10 @@ func appendLine(dst, text []byte) []byte {
 }
 
 func cutLine(data []byte) (line, rest []byte, more bool) {
-	i := bytes.IndexAny(data, "\r\n")
-	if i < 0 {
+	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 { // as it nearly always is
 		return data, nil, false
 	}
+	i := bytes.IndexAny(data, "\r\n")
 	line, rest = data[:i], data[i+1:]
 	if data[i] == '\r' && len(rest) > 0 && rest[0] == '\n' {
 		rest = rest[1:]

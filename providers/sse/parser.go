@@ -35,24 +35,40 @@ type Parser struct {
 
 // Feed takes the next bytes, cut anywhere, and gives each event that they complete. An error of emit ends it at once.
 func (p *Parser) Feed(b []byte, emit func(Event) error) error {
-	for len(b) > 0 {
+	lf := -1 // the next line feed, once it has been looked for: each byte is looked at once, whatever ends its line
+	for at := 0; at < len(b); {
 		if p.afterCR {
 			p.afterCR = false
-			if b[0] == '\n' {
-				b = b[1:]
+			if b[at] == '\n' {
+				at++
 				continue
 			}
 		}
-		end := bytes.IndexAny(b, "\r\n")
-		if end < 0 {
-			return p.keep(b)
+		if lf < at {
+			if lf = bytes.IndexByte(b[at:], '\n') + at; lf < at {
+				lf = len(b)
+			}
 		}
-		if err := p.keep(b[:end]); err != nil {
-			return err
+		end := lf
+		if cr := bytes.IndexByte(b[at:lf], '\r'); cr >= 0 {
+			end = at + cr
+		}
+		piece := b[at:end]
+		at = end + 1
+		if len(p.line)+len(p.data)+len(piece) > p.most() {
+			return ErrTooLarge
+		}
+		if end == len(b) {
+			p.line = append(p.line, piece...)
+			return nil
 		}
 		p.afterCR = b[end] == '\r'
-		b = b[end+1:]
-		if err := p.endLine(emit); err != nil {
+		if len(p.line) > 0 { // it has begun in earlier bytes
+			p.line = append(p.line, piece...)
+			piece = p.line
+			p.line = p.line[:0]
+		}
+		if err := p.endLine(piece, emit); err != nil {
 			return err
 		}
 	}
@@ -61,30 +77,23 @@ func (p *Parser) Feed(b []byte, emit func(Event) error) error {
 
 // End gives the event that the stream ended in. The standard drops it; providers that forget the last empty line mean it.
 func (p *Parser) End(emit func(Event) error) error {
-	if len(p.line) > 0 {
-		if err := p.endLine(emit); err != nil {
+	if line := p.line; len(line) > 0 {
+		p.line = nil
+		if err := p.endLine(line, emit); err != nil {
 			return err
 		}
 	}
-	return p.endLine(emit)
+	return p.endLine(nil, emit)
 }
 
-// keep adds to the line that has begun.
-func (p *Parser) keep(b []byte) error {
-	most := p.Max
-	if most <= 0 {
-		most = DefaultMax
+func (p *Parser) most() int {
+	if p.Max <= 0 {
+		return DefaultMax
 	}
-	if len(p.line)+len(p.data)+len(b) > most {
-		return ErrTooLarge
-	}
-	p.line = append(p.line, b...)
-	return nil
+	return p.Max
 }
 
-func (p *Parser) endLine(emit func(Event) error) error {
-	line := p.line
-	p.line = p.line[:0]
+func (p *Parser) endLine(line []byte, emit func(Event) error) error {
 	if !p.started {
 		p.started = true
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
