@@ -68,10 +68,6 @@ func (st *stream) envelope(name string, value []byte) []byte {
 	return doc.Apply(nil, append(slices.Clone(st.identity), jsonedit.Edit{Name: name, Raw: value})...)
 }
 
-func callsDelta(call []byte) []byte {
-	return slices.Concat([]byte(`{"tool_calls":[`), call, []byte(`]}`))
-}
-
 // choiceEdits replaces the delta where it was changed.
 func choiceEdits(before, after jsonedit.Doc) []jsonedit.Edit {
 	if before.Len() == after.Len() {

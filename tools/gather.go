@@ -24,6 +24,8 @@ type gathering struct {
 	members []*member // of the message, as they first came
 	calls   []*slot
 	byIndex map[string]*slot // the call that an index means now
+	last    *slot            // the newest of them
+	older   *slot            // the call that is told as function_call
 	sent    int              // calls of the client that deltas have gone out for
 	finish  string
 	usage   []byte
@@ -47,10 +49,11 @@ type slot struct {
 	held      [][]byte
 	decided   bool
 	clients   bool
-	out       int // the index that the client sees
+	older     bool // told as function_call
+	out       int  // the index that the client sees
 }
 
-// add takes a delta and gives the deltas of calls that go to the client now.
+// add takes a delta and gives the deltas with calls that go to the client now.
 func (g *gathering) add(delta jsonedit.Doc) (released [][]byte) {
 	for name, v := range delta.All() {
 		switch {
@@ -66,6 +69,8 @@ func (g *gathering) add(delta jsonedit.Doc) (released [][]byte) {
 					released = append(released, g.addCall(raw, place)...)
 				}
 			}
+		case name == "function_call" && v.Kind == jsonedit.Object:
+			released = append(released, g.addOlder(v.Raw())...)
 		case v.Kind != jsonedit.Null:
 			g.member(name).add(v)
 		}
@@ -151,22 +156,34 @@ func (g *gathering) addCall(raw []byte, place string) (released [][]byte) {
 	if len(g.calls) == maxCalls && isNew {
 		return nil
 	}
-	if isNew { // the calls before it have their names by now
-		released = g.decideAll()
-		g.calls = append(g.calls, c)
+	if isNew {
+		g.last = c
+		released = g.begin(c)
 	}
+	return append(released, g.addTo(c, raw, doc, function, custom)...)
+}
+
+// begin makes room for a call. Those before it have their names by now.
+func (g *gathering) begin(c *slot) (released [][]byte) {
+	released = g.decideAll()
+	g.calls = append(g.calls, c)
+	return released
+}
+
+// addTo adds a delta to its call.
+func (g *gathering) addTo(c *slot, raw []byte, doc, function jsonedit.Doc, custom bool) [][]byte {
 	c.take(doc, function)
 	if c.decided {
 		if c.clients {
-			released = append(released, reindexed(doc, c.out))
+			return [][]byte{c.told(raw)}
 		}
-		return released
+		return nil
 	}
 	c.held = append(c.held, raw)
 	if c.arguments.Len() > 0 || custom { // a name may come in pieces, but not after the arguments have begun
-		released = append(released, g.decide(c)...)
+		return g.decide(c)
 	}
-	return released
+	return nil
 }
 
 // slotOf finds the call that a delta is of. Some servers leave the index out, or give every call the same.
@@ -176,8 +193,8 @@ func (g *gathering) slotOf(doc, function jsonedit.Doc, place string) (c *slot, i
 		key = string(v.Raw())
 	}
 	c = g.byIndex[key]
-	if key == "" && len(g.calls) > 0 {
-		c = g.calls[len(g.calls)-1]
+	if key == "" && g.last != nil {
+		c = g.last
 	}
 	if c != nil && !c.endsBefore(text(doc, "id"), function) {
 		return c, false
@@ -259,13 +276,23 @@ func (g *gathering) decide(c *slot) [][]byte {
 	if !c.clients {
 		return nil
 	}
-	c.out = g.sent
-	g.sent++
+	if !c.older {
+		c.out = g.sent
+		g.sent++
+	}
 	for i, raw := range held {
-		doc, _ := jsonedit.Parse(raw)
-		held[i] = reindexed(doc, c.out)
+		held[i] = c.told(raw)
 	}
 	return held
+}
+
+// told is a delta as the client gets it.
+func (c *slot) told(raw []byte) []byte {
+	if c.older {
+		return slices.Concat([]byte(`{"function_call":`), raw, []byte(`}`))
+	}
+	doc, _ := jsonedit.Parse(raw)
+	return slices.Concat([]byte(`{"tool_calls":[`), doc.Insert(nil, "index", strconv.AppendInt(nil, int64(c.out), 10)), []byte(`]}`))
 }
 
 // decideAll decides the calls that are still open.
@@ -276,10 +303,6 @@ func (g *gathering) decideAll() (released [][]byte) {
 		}
 	}
 	return released
-}
-
-func reindexed(doc jsonedit.Doc, index int) []byte {
-	return doc.Insert(nil, "index", strconv.AppendInt(nil, int64(index), 10))
 }
 
 // end is the turn that the deltas add up to.
@@ -303,7 +326,7 @@ func (g *gathering) end() *turn {
 	message.WriteByte('}')
 	t.message = message.Bytes()
 	for _, c := range g.calls {
-		one := call{Call: chat.Call{ID: c.id, Name: c.name.String(), Arguments: c.arguments.String()}, clients: c.clients}
+		one := call{Call: chat.Call{ID: c.id, Name: c.name.String(), Arguments: c.arguments.String()}, clients: c.clients, older: c.older}
 		one.raw = chat.AppendCall(nil, one.Call)
 		if len(c.extra) > 0 {
 			doc, _ := jsonedit.Parse(one.raw)
@@ -311,5 +334,6 @@ func (g *gathering) end() *turn {
 		}
 		t.calls = append(t.calls, one)
 	}
+	t.tellOnce()
 	return t
 }

@@ -61,7 +61,7 @@ func (st *stream) endTurn(dst []byte) ([]byte, *turn, error) {
 		return dst, nil, err
 	}
 	for _, delta := range st.turn.decideAll() {
-		dst = st.send(dst, st.pattern(nil, callsDelta(delta), null))
+		dst = st.send(dst, st.pattern(nil, delta, null))
 	}
 	t := st.turn.end()
 	st.turn, st.parser, st.done, st.spoke = gathering{session: st.session}, sse.Parser{}, false, false
@@ -156,7 +156,7 @@ func (st *stream) chunk(dst []byte, chunk jsonedit.Doc) []byte {
 		}
 	}
 	for _, d := range released {
-		dst = st.send(dst, st.pattern(chunk.Body(), callsDelta(d), null))
+		dst = st.send(dst, st.pattern(chunk.Body(), d, null))
 	}
 	return dst
 }
@@ -190,6 +190,9 @@ func (st *stream) delta(delta jsonedit.Doc) (edited jsonedit.Doc, released [][]b
 	}
 	if _, ok := delta.Member("tool_calls"); ok {
 		edits = append(edits, jsonedit.Edit{Name: "tool_calls"})
+	}
+	if _, ok := present(delta, "function_call"); ok {
+		edits = append(edits, jsonedit.Edit{Name: "function_call"})
 	}
 	released = st.turn.add(delta)
 	if len(edits) == 0 {

@@ -23,6 +23,7 @@ type call struct {
 	chat.Call
 	raw     []byte
 	clients bool // the client's to answer
+	older   bool // told as the message's function_call, and not as one of its tool_calls
 }
 
 // verdict is what a turn means.

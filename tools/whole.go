@@ -33,17 +33,26 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 	t.finish = text(choice, "finish_reason")
 	content, _ := message.Member("content")
 	t.text = spoken(content)
-	t.message = message.Remove(nil, "tool_calls")
+	t.message = message.Apply(nil, jsonedit.Edit{Name: "tool_calls"}, jsonedit.Edit{Name: "function_call"})
 	calls, _ := array(message, "tool_calls")
 	for _, raw := range firstElements(calls, maxCalls) {
 		t.calls = append(t.calls, s.readCall(raw))
 	}
+	if older, ok := s.readOlder(message); ok {
+		t.calls = append(t.calls, older)
+	}
+	t.tellOnce()
 	return t, nil
 }
 
 // mayCall says whether an answer may hold calls: most hold none, and need no closer look.
 func mayCall(answer []byte) bool {
-	return bytes.Contains(answer, []byte("tool_calls")) || bytes.Contains(answer, []byte(`\u00`)) // a name may be escaped
+	for _, name := range []string{"tool_calls", "function_call", `\u00`} { // a name may be escaped
+		if bytes.Contains(answer, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // firstMessage finds the one choice of an answer and its message.
@@ -74,14 +83,16 @@ func (s *Session) readCall(raw []byte) call {
 	if !ok {
 		function, _ = object(doc, "custom")
 	}
-	c.Name = text(function, "name")
-	if v, ok := present(function, "arguments"); ok && v.Kind == jsonedit.Object {
-		c.Arguments = string(v.Raw()) // some servers forget to quote it
-	} else {
-		c.Arguments = text(function, "arguments")
-	}
+	c.Name, c.Arguments = text(function, "name"), argumentsIn(function)
 	c.clients = s.isClients(kind, c.Name)
 	return c
+}
+
+func argumentsIn(function jsonedit.Doc) string {
+	if v, ok := present(function, "arguments"); ok && v.Kind == jsonedit.Object {
+		return string(v.Raw()) // some servers forget to quote it
+	}
+	return text(function, "arguments")
 }
 
 // finishWhole is the client's answer: the provider's last body, edited as little as possible.
@@ -114,8 +125,13 @@ func (s *Session) finishChoice(choice, message jsonedit.Doc, t *turn, v verdict)
 	var edits []jsonedit.Edit
 	if len(t.calls) > 0 {
 		var calls [][]byte
+		older := jsonedit.Edit{Name: "function_call"}
 		for _, c := range t.calls {
-			if c.clients {
+			switch {
+			case c.clients && c.older:
+				v, _ := message.Member("function_call")
+				older.Raw = v.Raw()
+			case c.clients:
 				calls = append(calls, c.raw)
 			}
 		}
@@ -123,7 +139,7 @@ func (s *Session) finishChoice(choice, message jsonedit.Doc, t *turn, v verdict)
 		if len(calls) > 0 {
 			edit.Raw = arrayOf(calls...)
 		}
-		edits = append(edits, edit)
+		edits = append(edits, edit, older)
 	}
 	if v == limited || s.spokeBefore(t) {
 		edits = append(edits, jsonedit.Edit{Name: "content", Raw: s.wholeContent(message, t)})
