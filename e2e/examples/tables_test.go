@@ -78,7 +78,16 @@ func TestErrorKindsTable(t *testing.T) {
 
 // What the pages say of the access log and of response flags is what Envoy is configured with.
 func TestAccessLogAndFlagsTables(t *testing.T) {
-	r := harness.Run(t, harness.Env{}, "config", "--envoy")
+	file := func(content string) string {
+		name := filepath.Join(t.TempDir(), "file.yaml")
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	// Callers and policies have their fields where there are any.
+	env := harness.Env{"API_KEYS_FILE": file("keys: []\n"), "POLICY_FILE": file("rules: []\n"), "WASM_PATH": harness.Module(t)}
+	r := harness.Run(t, env, "config", "--envoy")
 	if r.Code != 0 {
 		t.Fatalf("exit code %d: %s", r.Code, r.Stderr)
 	}
