@@ -32,7 +32,7 @@ func rows() []Provider {
 		compatible("deepseek", "DeepSeek", "https://api.deepseek.com"),
 		compatible("google", "Google AI", "https://generativelanguage.googleapis.com/v1beta/openai", Embeddings),
 		compatible("groq", "Groq", "https://api.groq.com/openai/v1", Responses),
-		local(compatible("llamacpp", "llama.cpp", "http://localhost:8080/v1", Embeddings, Completions, Messages), KeyOptional),
+		local(compatible("llamacpp", "llama.cpp", "http://localhost:8080/v1", Embeddings, Completions, Responses, Messages), KeyOptional),
 		compatible("minimax", "MiniMax", "https://api.minimax.io/v1"),
 		unasked(compatible("mistral", "Mistral AI", "https://api.mistral.ai/v1", Embeddings)),
 		compatible("moonshot", "Moonshot AI", "https://api.moonshot.ai/v1"),
