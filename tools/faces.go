@@ -42,8 +42,10 @@ func (f *whole) read(_ context.Context, resp *http.Response) (*turn, error) {
 	if int64(len(body)) > f.MaxAnswer {
 		return nil, errTooLarge
 	}
-	f.status, f.header, f.body = resp.StatusCode, resp.Header, body
-	return f.session.readWhole(body)
+	f.status, f.header = resp.StatusCode, resp.Header
+	t, body, err := f.session.readWhole(body)
+	f.body = body
+	return t, err
 }
 
 func (f *whole) keepAlive() error    { return nil }

@@ -102,7 +102,7 @@ func (st *stream) event(dst []byte, e sse.Event) ([]byte, error) {
 		return sse.AppendData(dst, data), nil
 	}
 	data = bytes.Clone(data) // the event's bytes do not stay
-	chunk, err := jsonedit.Parse(data)
+	chunk, err := parseAnswer(data)
 	if err != nil {
 		return dst, errChunk
 	}

@@ -205,7 +205,7 @@ func FuzzFollowUp(f *testing.F) {
 					t.Fatalf("%v: %s", err, body)
 				}
 			}
-			turn, err := s.readWhole(answer)
+			turn, answer, err := s.readWhole(answer)
 			if err != nil {
 				continue
 			}

@@ -10,25 +10,25 @@ import (
 
 var errNotAnswer = errors.New("the model's answer is not a chat completion")
 
-// readWhole reads an answer that is not streamed.
-func (s *Session) readWhole(body []byte) (*turn, error) {
-	doc, err := jsonedit.Parse(body)
+// readWhole reads an answer that is not streamed, and gives it as one that can be edited.
+func (s *Session) readWhole(answer []byte) (t *turn, body []byte, err error) {
+	doc, err := parseAnswer(answer)
 	if err != nil {
-		return nil, errNotAnswer
+		return nil, nil, errNotAnswer
 	}
 	if err := failureIn(doc); err != nil && s.followUps > 0 {
-		return nil, err
+		return nil, nil, err
 	}
-	t := &turn{}
+	t, body = &turn{}, doc.Body()
 	if v, ok := doc.Member("usage"); ok && v.Kind == jsonedit.Object {
 		t.usage = v.Raw()
 	}
 	if s.followUps == 0 && !mayCall(body) {
-		return t, nil // the answer goes to the client as it is
+		return t, answer, nil // it goes to the client as it is
 	}
 	choice, message, ok := firstMessage(doc)
 	if !ok {
-		return t, nil // not what the loop can read more of; the client may know what it is
+		return t, body, nil // not what the loop can read more of; the client may know what it is
 	}
 	t.finish = text(choice, "finish_reason")
 	content, _ := message.Member("content")
@@ -42,7 +42,7 @@ func (s *Session) readWhole(body []byte) (*turn, error) {
 		t.calls = append(t.calls, older)
 	}
 	t.tellOnce()
-	return t, nil
+	return t, body, nil
 }
 
 // mayCall says whether an answer may hold calls: most hold none, and need no closer look.

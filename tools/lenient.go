@@ -1,0 +1,35 @@
+package tools
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+)
+
+// parseAnswer reads what a provider has sent. jsonedit is strict, since requests must mean the same to everyone who reads
+// them; what a model says should not be lost for half a character. So what other parsers read too (a character cut in two,
+// a name twice) is written anew, as encoding/json understands it.
+func parseAnswer(body []byte) (jsonedit.Doc, error) {
+	doc, err := jsonedit.Parse(body)
+	if err == nil {
+		return doc, nil
+	}
+	var members map[string]any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&members) != nil || members == nil {
+		return doc, err
+	}
+	if _, more := d.Token(); more != io.EOF { //nolint:errorlint // what a Decoder says at the end
+		return doc, err
+	}
+	var anew bytes.Buffer
+	e := json.NewEncoder(&anew)
+	e.SetEscapeHTML(false)
+	if e.Encode(members) != nil {
+		return doc, err
+	}
+	return jsonedit.Parse(bytes.TrimSpace(anew.Bytes()))
+}
