@@ -63,7 +63,7 @@ var arrows = []struct {
 	{"providers/routing", []string{"providers/catalog", "providers/jsonedit"}},
 
 	{"tools", []string{"providers/chat", "providers/sse", "providers/jsonedit", "internal/telemetry"}},
-	{"tools/*", []string{"tools", "providers/chat", "internal/telemetry"}},
+	{"tools/*", []string{"tools", "providers/chat", "providers/sse", "internal/telemetry"}},
 
 	{"wasm", []string{"wasm/policy", "providers", "providers/routing", "providers/catalog", "providers/jsonedit"}},
 	{"wasm/policy", []string{"providers/jsonedit"}}, // RATIONALE.md: one reader of bodies

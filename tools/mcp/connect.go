@@ -78,12 +78,15 @@ func (d *dialer) session(ctx, life context.Context) (*connection, error) {
 }
 
 func (d *dialer) sse(ctx, life context.Context) (*connection, error) {
-	t, err := transport.NewSSE(d.target.URL, transport.WithHTTPClient(d.wire(nil).httpClient()), transport.WithSSELogger(silent),
+	w := d.wire(nil)
+	t, err := transport.NewSSE(d.target.URL, transport.WithHTTPClient(w.httpClient()), transport.WithSSELogger(silent),
 		transport.WithEndpointTimeout(d.timeout), transport.WithResponseTimeout(time.Hour)) // contexts have the deadlines
 	if err != nil {
 		return nil, err
 	}
-	return d.open(ctx, life, kindSSE, &strict{HTTPConnection: t, distinct: true}, client.WithProtocolVersion(mcp.LATEST_LEGACY_PROTOCOL_VERSION))
+	s := &strict{HTTPConnection: t, legacy: true}
+	w.asked = func(q question) { s.reply(life, w.httpClient(), t, q) }
+	return d.open(ctx, life, kindSSE, s, client.WithProtocolVersion(mcp.LATEST_LEGACY_PROTOCOL_VERSION))
 }
 
 // open shakes hands. Start gets the connection's life and not the deadline of this: streams live on it.

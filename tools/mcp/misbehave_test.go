@@ -152,6 +152,37 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	})
 }
 
+// Python's web frameworks redirect to add a slash, or to take one away.
+func TestARedirectWithinTheServerIsFollowed(t *testing.T) {
+	eras(t, func(t *testing.T, modern bool) {
+		f := newFake(t, modern, tool("echo"))
+		var round atomic.Bool
+		f.hook = func(w http.ResponseWriter, r *http.Request, _ message) bool {
+			switch {
+			case round.Load():
+				http.Redirect(w, r, r.URL.Path+"/", http.StatusTemporaryRedirect)
+			case r.URL.Path == "/mcp/":
+				http.Redirect(w, r, "/mcp", http.StatusPermanentRedirect)
+			default:
+				return false
+			}
+			return true
+		}
+		m := start(t, quick(Server{Name: "one", URL: f.url() + "/", Headers: http.Header{"X-Api-Key": {"secret-1"}}}))
+		assert.Equal(t, `echo {"a":1}`, call(t, m, "mcp_one_echo", `{"a":1}`).Text)
+		for _, asked := range f.all() {
+			assert.Equal(t, "secret-1", asked.header.Get("X-Api-Key"))
+		}
+
+		before := len(f.all())
+		round.Store(true)
+		r := call(t, m, "mcp_one_echo", "")
+		assert.Equal(t, tools.StatusError, r.Status)
+		assert.Contains(t, r.Text, "redirects")
+		assert.Less(t, len(f.all())-before, 30)
+	})
+}
+
 func TestEndlessPages(t *testing.T) {
 	for _, kind := range []string{"new cursors", "the same cursor"} {
 		f := newFake(t, true)

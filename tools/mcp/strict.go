@@ -18,8 +18,8 @@ var (
 	errNoAnswer = errors.New("not an MCP answer")
 )
 
-// cancelTime is how long a server has to take the news that a call was cancelled.
-const cancelTime = 2 * time.Second
+// newsTime is how long a server has to take the news that a call was cancelled, or an answer.
+const newsTime = 2 * time.Second
 
 // strict is a transport of mcp-go (streamable HTTP or SSE) that believes less, loses less and says when it gives up:
 //   - only an answer that names a stateless version makes a server a stateless one; {} does not;
@@ -28,14 +28,14 @@ const cancelTime = 2 * time.Second
 //   - a server with sessions hears when a call is cancelled; mcp-go tells it over stdio only.
 type strict struct {
 	transport.HTTPConnection
-	modern   bool
-	distinct bool // number requests in a way that the server's own requests cannot clash with
+	modern bool
+	legacy bool // SSE: the server's own requests come in the stream of its answers, and must not have their ids
 
 	refused error // of the last server/discover
 
 	mu      sync.Mutex
 	closing bool
-	cancels sync.WaitGroup
+	news    sync.WaitGroup // for the server, on its way
 }
 
 // SetRequestHandler hands on what would be hidden by the embedded interface: servers of the old era may ping.
@@ -70,12 +70,14 @@ func (s *strict) SendRequest(ctx context.Context, req transport.JSONRPCRequest) 
 
 // send is SendRequest of mcp-go with its errors told apart.
 func (s *strict) send(ctx context.Context, req transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
-	if s.distinct {
+	asking := ctx
+	if s.legacy {
 		req.ID = mcp.NewRequestId(fmt.Sprintf("gateway-%v", req.ID.Value()))
+		asking = undated{ctx}
 	}
 	ex := exchangeOf(ctx)
 	ex.status.Store(0) // of a request before this one
-	resp, err := s.HTTPConnection.SendRequest(ctx, req)
+	resp, err := s.HTTPConnection.SendRequest(asking, req)
 	status := int(ex.status.Load())
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -96,6 +98,12 @@ func (s *strict) send(ctx context.Context, req transport.JSONRPCRequest) (*trans
 	}
 	return resp, nil
 }
+
+// undated is a context that ends when its time is over without saying so beforehand: mcp-go's SSE sets a timer of its own to
+// that very moment, and what it says then is neither a timeout nor a reason to tell the server.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // forgotten tells the answer that servers made with the TypeScript SDK give in the place of a 404, its own "everything"
 // server among them. They refuse before anything is run.
@@ -126,29 +134,34 @@ func (s *strict) cancel(ctx context.Context, req transport.JSONRPCRequest) {
 	if s.modern || req.Method == string(mcp.MethodInitialize) {
 		return
 	}
+	note := mcp.JSONRPCNotification{JSONRPC: mcp.JSONRPC_VERSION, Notification: mcp.Notification{
+		Method: string(mcp.MethodNotificationCancelled),
+		Params: mcp.NotificationParams{AdditionalFields: map[string]any{"requestId": req.ID, "reason": "the caller gave up"}},
+	}}
+	s.soon(context.WithoutCancel(ctx), func(ctx context.Context) {
+		_ = s.SendNotification(ctx, note) // a server that cannot be told has nothing to stop
+	})
+}
+
+// soon does something short that Close waits for.
+func (s *strict) soon(ctx context.Context, do func(context.Context)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		return
 	}
-	note := mcp.JSONRPCNotification{JSONRPC: mcp.JSONRPC_VERSION, Notification: mcp.Notification{
-		Method: string(mcp.MethodNotificationCancelled),
-		Params: mcp.NotificationParams{AdditionalFields: map[string]any{"requestId": req.ID, "reason": "the caller gave up"}},
-	}}
-	s.cancels.Add(1)
-	go func() {
-		defer s.cancels.Done()
-		ctx, end := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
+	s.news.Go(func() {
+		ctx, end := context.WithTimeout(ctx, newsTime)
 		defer end()
-		_ = s.SendNotification(ctx, note) // a server that cannot be told has nothing to stop
-	}()
+		do(ctx)
+	})
 }
 
-// Close lets the last cancellations out first.
+// Close lets the last news out first.
 func (s *strict) Close() error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	s.cancels.Wait()
+	s.news.Wait()
 	return s.HTTPConnection.Close()
 }

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/sse"
 )
 
 var (
@@ -28,8 +30,9 @@ type wire struct {
 	origin  *url.URL
 	headers http.Header
 	limit   int64
-	gate    *gate         // of the stream that a server of the old era is listened to on; nil for others
-	answers chan struct{} // room for answers to what the server asks, one place each
+	gate    *gate          // of the stream that a server of the old era is listened to on; nil for others
+	answers chan struct{}  // room for answers to what the server asks, one place each
+	asked   func(question) // hears what it asks in a stream, where mcp-go does not
 }
 
 // mostAnswers to the server's own requests (pings) are under way at a time. mcp-go has a goroutine for each: a server that
@@ -40,14 +43,26 @@ func newWire(base http.RoundTripper, origin *url.URL, headers http.Header, limit
 	return &wire{base: base, origin: origin, headers: headers, limit: limit, gate: g, answers: make(chan struct{}, mostAnswers)}
 }
 
-// httpClient follows no redirect: mcp-go would take the headers, credentials among them, along to another host.
+// httpClient follows a redirect within the server's origin, as Python's web frameworks send one to add a slash or to take
+// one away. It follows none elsewhere: mcp-go would take the headers along, credentials among them.
 func (w *wire) httpClient() *http.Client {
-	return &http.Client{Transport: w, CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect }}
+	return &http.Client{Transport: w, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		if !w.isOrigin(req.URL) || req.Method != via[0].Method || len(via) > mostRedirects {
+			return errRedirect
+		}
+		return nil
+	}}
+}
+
+const mostRedirects = 3
+
+func (w *wire) isOrigin(u *url.URL) bool {
+	return u.Scheme == w.origin.Scheme && u.Host == w.origin.Host
 }
 
 // RoundTrip implements http.RoundTripper.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != w.origin.Scheme || req.URL.Host != w.origin.Host {
+	if !w.isOrigin(req.URL) {
 		return nil, errForeign
 	}
 	if isAnswer(req) {
@@ -89,6 +104,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, ex.refuse(tooLarge(w.limit))
 	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, limit: w.limit, events: streams(resp), ex: ex, closed: cancel}
+	if w.asked != nil && req.Method == http.MethodGet && streams(resp) {
+		resp.Body = &questions{ReadCloser: resp.Body, events: sse.Parser{Max: int(w.limit)}, asked: w.asked}
+	}
 	w.gate.saw(req, resp)
 	return resp, nil
 }
