@@ -42,8 +42,10 @@ class Upstream(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         model = body["model"]
-        if self.path.endswith("/messages"):
+        if self.path == "/anthropic/v1/messages":
             self.messages(body)
+        elif self.path == "/anthropic/v1/messages/count_tokens":
+            self.answer(200, {"input_tokens": 3})
         elif model.startswith("status-"):
             self.fail(int(model.removeprefix("status-")))
         elif model == "slow":
