@@ -87,8 +87,7 @@ func boot(t testing.TB, configuration []byte) (*machine, bool) {
 	c, err := builtModule()
 	require.NoError(t, err)
 	m := &machine{
-		t: t, configuration: configuration, counters: map[string]int64{}, shared: map[string]string{}, next: rootContext,
-		properties: map[string]string{"xds\x00route_name": "chat/completions: wasm"},
+		t: t, configuration: configuration, counters: map[string]int64{}, shared: map[string]string{}, next: rootContext, properties: map[string]string{},
 	}
 	ctx := m.context()
 	m.module, err = c.runtime.InstantiateModule(ctx, c.module, wazero.NewModuleConfig().WithName("").

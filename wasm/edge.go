@@ -13,10 +13,10 @@ import (
 type edge struct {
 	directory *providers.Directory
 	providers []string // their IDs
-	route     string   // what the names of the routes end with on which the filter chooses the provider; ext_proc does elsewhere
+	routes    bool     // the provider is chosen here; else by ext_proc, or it is chosen already
 }
 
-// readEdge reads {"providers":[{"id":…,"ready":…,"fix":…,"endpoints":[…]}],"allowed":[…],"disallowed":[…],"route":…}.
+// readEdge reads {"providers":[{"id":…,"ready":…,"fix":…,"endpoints":[…]}],"allowed":[…],"disallowed":[…],"routes":true}.
 // The size of bodies is limited by the routes.
 func readEdge(v jsonedit.Value) (*edge, error) {
 	doc, err := v.Object()
@@ -41,12 +41,12 @@ func readEdge(v jsonedit.Value) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	route, err := doc.String("route")
-	if err != nil && !errors.Is(err, jsonedit.Missing) {
+	routes, err := optionalBool(doc, "routes")
+	if err != nil {
 		return nil, err
 	}
 	filter := catalog.NewModelFilter(allowed, disallowed)
-	return &edge{directory: providers.NewDirectory(entries, filter, math.MaxInt64), providers: ids, route: route}, nil
+	return &edge{directory: providers.NewDirectory(entries, filter, math.MaxInt64), providers: ids, routes: routes}, nil
 }
 
 func readEntry(v jsonedit.Value) (providers.Entry, error) {

@@ -20,7 +20,6 @@ type exchange struct {
 	types.DefaultHttpContext
 	plugin *plugin
 	phase  phase
-	lane   lane
 	size   int           // bytes of body so far
 	sent   *sentHeaders  // what the headers said, where they have gone on before the decision
 	holds  []policy.Hold // of budgets, to be settled when the usage is known
@@ -35,15 +34,6 @@ const (
 	reading phase = iota // the request has not arrived whole
 	passed               // decided: it goes on
 	refused              // answered
-)
-
-// lane is who chooses the provider; asked of the host once.
-type lane uint8
-
-const (
-	unknownLane lane = iota
-	ownLane          // the filter
-	otherLane        // ext_proc or the tool loop, or it is chosen already
 )
 
 // OnHttpRequestHeaders decides what needs no body, and holds the others back until the body was read.

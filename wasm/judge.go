@@ -231,19 +231,10 @@ func (x *exchange) request() (*policy.Request, pathParts, error) {
 	return r, parts, nil
 }
 
-// routes says whether the provider is chosen here: at the edge, on the routes that are made for it. On all others
-// ext_proc chooses it, or it is chosen already.
+// routes says whether the provider is chosen here.
 func (x *exchange) routes() bool {
-	if x.lane == unknownLane {
-		x.lane = otherLane
-		if e := x.plugin.settings.edge; e != nil && e.route != "" {
-			name, err := proxywasm.GetProperty([]string{"xds", "route_name"})
-			if err == nil && strings.HasSuffix(string(name), e.route) {
-				x.lane = ownLane
-			}
-		}
-	}
-	return x.lane == ownLane
+	e := x.plugin.settings.edge
+	return e != nil && e.routes
 }
 
 // refuseBy answers as a decision says.

@@ -37,7 +37,7 @@ func configuration(t testing.TB, allow, deny []string, policy string) []byte {
 		Fix       string             `json:"fix,omitempty"`
 		Endpoints []catalog.Endpoint `json:"endpoints"`
 	}
-	edge := map[string]any{"allowed": allow, "disallowed": deny, "route": ": wasm"}
+	edge := map[string]any{"allowed": allow, "disallowed": deny, "routes": true}
 	list := make([]provider, 0, len(entries))
 	for _, e := range entries {
 		list = append(list, provider(e))
@@ -58,7 +58,7 @@ type envoy struct{ proxytest.HostEmulator }
 func start(t *testing.T, configuration []byte) envoy {
 	t.Helper()
 	host, reset := proxytest.NewHostEmulator(proxytest.NewEmulatorOption().WithVMContext(&vm{}).
-		WithPluginConfiguration(configuration).WithProperty([]string{"xds", "route_name"}, []byte("chat/completions: wasm")))
+		WithPluginConfiguration(configuration))
 	t.Cleanup(reset)
 	require.Equal(t, types.OnVMStartStatusOK, host.StartVM())
 	require.Equal(t, types.OnPluginStartStatusOK, host.StartPlugin(), host.GetCriticalLogs())

@@ -24,9 +24,7 @@ func publicFilters(in Input) []*hcmv3.HttpFilter {
 	if in.Config.Policy.On() {
 		list = append(list, bufferFilter(in))
 	}
-	if in.WasmPath != "" {
-		list = append(list, wasmFilter())
-	}
+	list = append(list, wasmFilters(in)...)
 	list = append(list, extProcFilter())
 	list = append(list, lateLimitFilters(in)...)
 	return append(list, routerFilter())

@@ -11,20 +11,22 @@ import (
 // whichever lane, and those to the providers' own APIs. The gateway's own calls, at the loopback listener, are not
 // held to it: the request that they are made for was.
 func policed(in Input, routes []*routev3.Route) []*routev3.Route {
-	if !in.Config.Policy.On() || in.WasmPath == "" {
+	if !policyOn(in) {
 		return routes
 	}
 	for _, r := range routes {
 		if !reachesModels(r) {
 			continue
 		}
-		if r.TypedPerFilterConfig == nil {
-			r.TypedPerFilterConfig = withWasm()
-		} else {
-			maps.Copy(r.TypedPerFilterConfig, withWasm())
+		if strings.HasSuffix(r.GetName(), wasmSuffix) {
+			continue // the filter is there, and the bodies fit into the connection's buffer
 		}
-		// What follows an upgrade is no body, and those of the wasm lane fit into the connection's buffer.
-		if len(r.GetRoute().GetUpgradeConfigs()) == 0 && !strings.HasSuffix(r.GetName(), wasmSuffix) {
+		if r.TypedPerFilterConfig == nil {
+			r.TypedPerFilterConfig = withPolicy()
+		} else {
+			maps.Copy(r.TypedPerFilterConfig, withPolicy())
+		}
+		if len(r.GetRoute().GetUpgradeConfigs()) == 0 { // what follows an upgrade is no body
 			maps.Copy(r.TypedPerFilterConfig, withBuffer(in))
 		}
 	}

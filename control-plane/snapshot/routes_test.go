@@ -49,9 +49,16 @@ func TestFilterOrder(t *testing.T) {
 		"SERVER_TLS_CERT_PATH="+certPath, "SERVER_TLS_KEY_PATH="+keyPath, "SERVER_TLS_CLIENT_CA_PATH="+certPath))
 	checked := holds([]string{"envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"}, inputOf(t, "API_KEYS_FILE="+keysPath))
 	assert.False(t, checked[1].GetDisabled(), "who calls is asked of every request that no route exempts")
-	withModule := inputOf(t)
+	withModule := inputOf(t, "WASM_ENABLED=true")
 	withModule.WasmPath = "/modules/filter.wasm"
 	assert.True(t, holds([]string{"envoy.filters.http.wasm"}, withModule)[1].GetDisabled(), "and so is wasm")
+	policed := inputOf(t)
+	policed.WasmPath, policed.Config.Policy = withModule.WasmPath, config.Policy{File: "a", JSON: []byte(`{}`)}
+	holds([]string{"envoy.filters.http.buffer", "inference-gateway.policy"}, policed)
+	withModule.Config.Policy = policed.Config.Policy
+	for _, f := range holds([]string{"envoy.filters.http.buffer", "envoy.filters.http.wasm", "inference-gateway.policy"}, withModule)[1:4] {
+		assert.True(t, f.GetDisabled(), f.GetName())
+	}
 	holds([]string{"envoy.filters.http.jwt_authn", "envoy.filters.http.lua", "envoy.filters.http.set_filter_state"},
 		inputOf(t, "AUTH_ENABLED=true", "AUTH_OIDC_ISSUER=https://a", "AUTH_OIDC_CLIENT_ID=x"))
 	holds([]string{"igw.origin", "envoy.filters.http.cors", "envoy.filters.http.ext_authz", "envoy.filters.http.set_filter_state"},

@@ -16,45 +16,74 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-// wasmName names the filter, and its configuration where that is discovered.
-const wasmName = "envoy.filters.http.wasm"
+// The filter stands in the chain twice, since it would have to ask Envoy with each request which of two things it is to do:
+// wasmName is where it chooses the provider, and holds the policy, if there is one; policyName is where it holds the policy
+// over what others route. The names are those of their configurations, too, where these are discovered.
+const (
+	wasmName   = "envoy.filters.http.wasm"
+	policyName = "inference-gateway.policy"
+)
 
-// wasmFilter decides model requests inside Envoy. Its configuration is a resource of its own (extensions), so that a new
-// provider or policy does not replace the listener, which would end the connections of long streams. It is off unless
-// a route switches it on (withWasm).
-func wasmFilter() *hcmv3.HttpFilter {
-	return &hcmv3.HttpFilter{
-		Name:     wasmName,
-		Disabled: true,
-		ConfigType: &hcmv3.HttpFilter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
-			ConfigSource: ads(),
-			TypeUrls:     []string{"type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"},
-		}},
+// wasmFilters decide model requests inside Envoy. Their configurations are resources of their own (extensions), so that a new
+// provider or policy does not replace the listener, which would end the connections of long streams. They are off unless
+// a route switches one of them on (withWasm, withPolicy).
+func wasmFilters(in Input) []*hcmv3.HttpFilter {
+	var out []*hcmv3.HttpFilter
+	for _, name := range wasmNames(in) {
+		out = append(out, &hcmv3.HttpFilter{
+			Name:     name,
+			Disabled: true,
+			ConfigType: &hcmv3.HttpFilter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
+				ConfigSource: ads(),
+				TypeUrls:     []string{"type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"},
+			}},
+		})
 	}
+	return out
 }
 
-// withWasm switches the filter on for a route.
-func withWasm() map[string]*anypb.Any {
-	return map[string]*anypb.Any{wasmName: pack(&routev3.FilterConfig{Config: &anypb.Any{}})}
+// wasmNames are the filters that there are.
+func wasmNames(in Input) []string {
+	var out []string
+	if in.WasmPath != "" && in.Config.Wasm.Enabled {
+		out = append(out, wasmName)
+	}
+	if policyOn(in) {
+		out = append(out, policyName)
+	}
+	return out
+}
+
+// policyOn says whether there is a policy, and the filter that holds it.
+func policyOn(in Input) bool { return in.WasmPath != "" && in.Config.Policy.On() }
+
+// withWasm switches the filter on for a route of the wasm lane, and withPolicy for another.
+func withWasm() map[string]*anypb.Any { return enabled(wasmName) }
+
+func withPolicy() map[string]*anypb.Any { return enabled(policyName) }
+
+func enabled(name string) map[string]*anypb.Any {
+	return map[string]*anypb.Any{name: pack(&routev3.FilterConfig{Config: &anypb.Any{}})}
 }
 
 // extensions are the configurations of filters that change more often than the listener may.
 func extensions(in Input) []cachetypes.Resource {
-	if in.WasmPath == "" {
-		return nil
+	var out []cachetypes.Resource
+	for _, name := range wasmNames(in) {
+		plugin := &wasmv3.PluginConfig{
+			Name: "inference-gateway",
+			Vm: &wasmv3.PluginConfig_VmConfig{VmConfig: &wasmv3.VmConfig{ // the same for both: they share a machine
+				VmId:    "inference-gateway",
+				Runtime: "envoy.wasm.runtime.v8",
+				Code:    &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: file(in.WasmPath)}},
+			}},
+			Configuration:               pack(wrapperspb.String(wasmConfiguration(in, name == wasmName && wasmLane(in)))),
+			AllowOnHeadersStopIteration: yes(), // the body chooses the route
+		}
+		onFailure(plugin, in.Config.Policy)
+		out = append(out, &corev3.TypedExtensionConfig{Name: name, TypedConfig: pack(&wasmfilterv3.Wasm{Config: plugin})})
 	}
-	plugin := &wasmv3.PluginConfig{
-		Name: "inference-gateway",
-		Vm: &wasmv3.PluginConfig_VmConfig{VmConfig: &wasmv3.VmConfig{
-			VmId:    "inference-gateway",
-			Runtime: "envoy.wasm.runtime.v8",
-			Code:    &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: file(in.WasmPath)}},
-		}},
-		Configuration:               pack(wrapperspb.String(wasmConfiguration(in))),
-		AllowOnHeadersStopIteration: yes(), // the body chooses the route
-	}
-	onFailure(plugin, in.Config.Policy)
-	return []cachetypes.Resource{&corev3.TypedExtensionConfig{Name: wasmName, TypedConfig: pack(&wasmfilterv3.Wasm{Config: plugin})}}
+	return out
 }
 
 // onFailure says what becomes of requests when the VM itself has died, which a panic of the plugin does not do. Closed,
@@ -69,8 +98,9 @@ func onFailure(plugin *wasmv3.PluginConfig, p config.Policy) {
 	plugin.FailurePolicy = wasmv3.FailurePolicy_FAIL_RELOAD
 }
 
-// wasmConfiguration is what the filter (room wasm) reads: the same table that ext_proc decides by.
-func wasmConfiguration(in Input) string {
+// wasmConfiguration is what the filter (room wasm) reads: the same table that ext_proc decides by, and whether it is to
+// choose the provider.
+func wasmConfiguration(in Input, chooses bool) string {
 	type provider struct {
 		ID        string             `json:"id"`
 		Ready     bool               `json:"ready"`
@@ -81,19 +111,16 @@ func wasmConfiguration(in Input) string {
 		Providers  []provider `json:"providers"`
 		Allowed    []string   `json:"allowed,omitempty"`
 		Disallowed []string   `json:"disallowed,omitempty"`
-		Route      string     `json:"route,omitempty"`
+		Routes     bool       `json:"routes,omitempty"`
 	}
 	type settings struct {
 		Edge        edge            `json:"edge"`
 		Policy      json.RawMessage `json:"policy,omitempty"`
 		HoldHeaders bool            `json:"hold_headers"`
 	}
-	e := edge{Providers: []provider{}, Allowed: in.Config.General.AllowedModels, Disallowed: in.Config.General.DisallowedModels}
+	e := edge{Providers: []provider{}, Allowed: in.Config.General.AllowedModels, Disallowed: in.Config.General.DisallowedModels, Routes: chooses}
 	for _, p := range in.Config.Providers {
 		e.Providers = append(e.Providers, provider{p.ID, p.State == config.Ready, p.Fix(), endpoints(p)})
-	}
-	if wasmLane(in) {
-		e.Route = wasmSuffix
 	}
 	out, err := json.Marshal(settings{Edge: e, Policy: in.Config.Policy.JSON, HoldHeaders: true})
 	if err != nil {
