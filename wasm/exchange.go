@@ -100,6 +100,11 @@ func (x *exchange) route() types.Action {
 	if err != nil {
 		return x.fail("body", err)
 	}
+	return x.routeBody(path, target, body)
+}
+
+// routeBody routes a body that was not read yet.
+func (x *exchange) routeBody(path string, target providers.Target, body []byte) types.Action {
 	doc, err := jsonedit.Parse(body)
 	if err != nil {
 		return x.refuse(providers.BodyError(err))

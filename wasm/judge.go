@@ -107,7 +107,7 @@ func (x *exchange) judgeBody() types.Action {
 		if doc, read := r.Doc(); read {
 			return x.routeDoc(path.whole, path.target, doc, false)
 		}
-		return x.route()
+		return x.routeBody(path.whole, path.target, body)
 	}
 	x.plugin.scratch = d.AppendBody(x.plugin.scratch[:0], r)
 	if x.routes() {

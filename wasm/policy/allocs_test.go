@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A budget of allocations: the model's name in its two spellings, and the members of the body.
+// A budget of allocations: the members of the body. The names of its model are remembered.
 func TestARequestThatNoRuleConcernsCostsLittleMemory(t *testing.T) {
 	p := parse(t, `{"rules":[{"name":"a","match":{"model":["x","y*"],"headers":{"x-team":"red"}},"act":"deny"},{"name":"b","match":{"stream":true,"tools":true},"act":"deny"}]}`)
 	body := []byte(`{"model":"gpt-4o","messages":[],"stream":false}`)
@@ -21,5 +21,5 @@ func TestARequestThatNoRuleConcernsCostsLittleMemory(t *testing.T) {
 		r.Body = Body{State: Whole, Bytes: body, Size: int64(len(body))}
 		p.Decide(&r)
 	})
-	assert.LessOrEqual(t, allocs, 3.0)
+	assert.LessOrEqual(t, allocs, 1.0)
 }

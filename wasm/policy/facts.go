@@ -33,6 +33,10 @@ type seen struct {
 	bare, full string   // the model without and with its provider, lower case; empty when there is none
 	also       []string // the same with models/ before its name, of a model of Google's
 	prefix     string   // of the model in the body, as written: "openai/"
+	memo       *memo    // of the model, where there is one
+
+	modelAt    int    // one more than the place of the member model among the body's; 0 for none
+	moreModels string // a member that names further models
 
 	targetDone, docGiven, docDone, docBad bool
 	providerDone, modelDone               bool
@@ -164,14 +168,31 @@ func (r *Request) refuse(param, message string) bool {
 // guard refuses members whose names differ from ones that matter only in case: a server written in Go reads MAX_TOKENS as
 // max_tokens, and rules would not. Google's servers, also those that speak OpenAI's API, read maxTokens so. For Google's own
 // API, where capitals are usual, underscores count as little as case does.
+//
+// On its way it notes where the members are that a model is told by.
 func (r *Request) guard(p *Policy) bool {
-	doc, gemini := r.seen.doc, r.target().endpoint == Gemini
+	s := &r.seen
+	doc, gemini := s.doc, r.target().endpoint == Gemini
 	for i := range doc.Len() {
 		quoted := doc.Name(i)
-		if !gemini && !p.guardsCapitals && snakeCase(quoted[1:len(quoted)-1]) {
+		name := quoted[1 : len(quoted)-1]
+		plain := snakeCase(name)
+		if !plain {
+			name = jsonedit.Unescaped(s.scratch, quoted)
+		}
+		if string(name) == "model" {
+			s.modelAt = i + 1
+			continue
+		}
+		for _, more := range p.moreModels {
+			if string(name) == more && !doc.At(i).Blank() {
+				s.moreModels = more
+			}
+		}
+		if plain && !gemini && !p.guardsCapitals {
 			continue // can only be a guarded name itself, or another word
 		}
-		written := string(jsonedit.Unescaped(r.seen.scratch, quoted))
+		written := string(name)
 		if slices.Contains(p.guarded, written) {
 			continue
 		}
@@ -208,7 +229,7 @@ func (r *Request) model(p *Policy) bool {
 	if s.modelDone {
 		return s.full != ""
 	}
-	name := r.Model
+	name, written := r.Model, []byte(nil) // written is as the body has it, with its escapes
 	if name == "" {
 		name = r.target().model
 	}
@@ -220,17 +241,20 @@ func (r *Request) model(p *Policy) bool {
 		if !r.document(p) {
 			return false
 		}
-		for _, more := range p.moreModels {
-			if v, ok := s.doc.Member(more); ok && !v.Blank() {
-				return r.refuse(more, "leave out "+more+": this policy decides by the model, and these would be others")
-			}
+		if more := s.moreModels; more != "" {
+			return r.refuse(more, "leave out "+more+": this policy decides by the model, and these would be others")
 		}
-		v, ok := s.doc.Member("model")
-		if ok && v.Kind != jsonedit.Null {
-			if name, ok = v.Text(); !ok {
+		if s.modelAt > 0 {
+			v := s.doc.At(s.modelAt - 1)
+			if v.Kind != jsonedit.Null && v.Kind != jsonedit.String {
 				return r.refuse("model", "model must be a string")
 			}
-			if len(name) > maxModel {
+			if raw := v.Raw(); v.Kind == jsonedit.String {
+				if written = raw[1 : len(raw)-1]; r.recall(p, written) {
+					return true
+				}
+			}
+			if name, _ = v.Text(); len(name) > maxModel {
 				return r.refuse("model", "model is longer than any name of a model")
 			}
 		}
@@ -243,6 +267,9 @@ func (r *Request) model(p *Policy) bool {
 		return false
 	}
 	r.nameModel(p, name)
+	if written != nil {
+		r.remember(p, written)
+	}
 	return true
 }
 

@@ -74,6 +74,9 @@ func (p *Policy) isProvider(id string) bool {
 
 // hostOnly cuts the port off an authority and makes it lower case.
 func hostOnly(authority string) string {
+	if authority == "" {
+		return ""
+	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		authority = authority[at+1:]
 	}

@@ -181,14 +181,17 @@ func (p *Policy) candidates(r *Request) []uint64 {
 	s.set = slices.Grow(s.set[:0], ix.words)[:ix.words]
 	copy(s.set, ix.endpoints[r.target().endpoint])
 	if r.Body.State != Pending {
-		if ix.provider.narrows(s.set) && (r.findProvider(p) || s.halt == running) {
-			ix.provider.keep(s, s.provider)
-		}
-		if s.halt == running && ix.model.narrows(s.set) && (r.model(p) || s.halt == running) {
-			if len(s.also) == 0 {
-				ix.model.keep(s, s.bare, s.full)
-			} else {
-				ix.model.keep(s, append([]string{s.bare, s.full}, s.also...)...)
+		byProvider, byModel := ix.provider.narrows(s.set), ix.model.narrows(s.set)
+		switch {
+		case (byModel || byProvider && r.hostProvider(p) == "") && r.model(p) && s.memo != nil:
+			s.memo.narrow(ix, s, r.target().endpoint)
+		default:
+			s.halt = running
+			if byProvider && (r.findProvider(p) || s.halt == running) {
+				ix.provider.keep(s, s.provider)
+			}
+			if byModel && s.halt == running && (r.model(p) || s.halt == running) {
+				ix.keepModel(s)
 			}
 		}
 		s.halt = running // the first rule that asks finds the same again
@@ -199,6 +202,15 @@ func (p *Policy) candidates(r *Request) []uint64 {
 		}
 	}
 	return s.set
+}
+
+// keepModel takes away the rules that want another model.
+func (ix *index) keepModel(s *seen) {
+	if len(s.also) == 0 {
+		ix.model.keep(s, s.bare, s.full)
+	} else {
+		ix.model.keep(s, append([]string{s.bare, s.full}, s.also...)...)
+	}
 }
 
 // narrows says that the set has rules that want something here.

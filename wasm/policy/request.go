@@ -57,7 +57,8 @@ type Request struct {
 
 	Budgets Budgets
 
-	seen seen
+	seen  seen
+	memos memos // of earlier requests
 }
 
 // Reset makes r fit for another request.
@@ -66,7 +67,7 @@ func (r *Request) Reset() {
 	clear(s.values)
 	clear(s.edits)
 	clear(s.holds) // so that nothing of the last request is kept alive
-	*r = Request{seen: seen{
+	*r = Request{memos: r.memos, seen: seen{
 		facts: s.facts[:0], values: s.values[:0], scratch: s.scratch[:0], inner: s.inner[:0],
 		edits: s.edits[:0], steps: s.steps[:0], holds: s.holds[:0], set: s.set[:0], kept: s.kept[:0],
 	}}
