@@ -40,10 +40,8 @@ func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
 	}
 	m.MaxRequestHeadersKb = u32(uint32(in.Config.Server.MaxHeaderSize))
 	m.Http2ProtocolOptions.MaxConcurrentStreams = u32(uint32(in.Config.Server.MaxStreams))
-	// A connection may carry the streams of many users, when a proxy stands before the gateway: what one of them sends
-	// must not end the answers of the others. What is wrong in the framing itself ends the connection all the same.
-	m.Http2ProtocolOptions.OverrideStreamErrorOnInvalidHttpMessage = yes()
-	// Without it Envoy closes the connection after every 400 that is not a provider's, ext_proc's among them.
+	// Without it Envoy closes the connection after every 400 that is not a provider's, ext_proc's among them. What is
+	// wrong in the framing itself ends the connection all the same. HTTP/2 keeps the default: RATIONALE.md says why.
 	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{OverrideStreamErrorOnInvalidHttpMessage: yes()}
 	m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket", Enabled: no()}}
 	return m
