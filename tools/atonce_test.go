@@ -27,7 +27,7 @@ func chunked(finish string, deltas ...string) string {
 func (s *setup) begin(words string) (rest func() string) {
 	s.t.Helper()
 	client := http.Client{Timeout: 20 * time.Second}
-	resp, err := client.Post(s.url, "application/json", strings.NewReader(ask("x", streaming))) //nolint:bodyclose // closed in rest
+	resp, err := client.Post(s.url, "application/json", strings.NewReader(ask("x", streaming)))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func parseAnswer(body []byte) (jsonedit.Doc, error) {
 	if d.Decode(&members) != nil || members == nil {
 		return doc, err
 	}
-	if _, more := d.Token(); more != io.EOF { //nolint:errorlint // what a Decoder says at the end
+	if _, more := d.Token(); more != io.EOF { // as a Decoder says at the end
 		return doc, err
 	}
 	var anew bytes.Buffer
