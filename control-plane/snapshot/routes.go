@@ -38,10 +38,10 @@ func routes(name string, list []*routev3.Route) *routev3.RouteConfiguration {
 }
 
 // refusedPaths are dot segments hidden by escaped slashes or backslashes, which Envoy's normalisation leaves alone
-// and a provider might resolve.
+// and a provider might resolve. Some do so without what follows a semicolon.
 func refusedPaths() []*routev3.Route {
 	m := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{
-		SafeRegex: regex(`(?i).*(^|/|\\|%2f|%5c)(\.|%2e)(\.|%2e)(/|\\|%2f|%5c|$).*`),
+		SafeRegex: regex(`(?i).*(^|/|\\|%2f|%5c)(\.|%2e)(\.|%2e)(/|\\|;|%2f|%5c|%3b|$).*`),
 	}}
 	return []*routev3.Route{direct("refused path", m, apierror.New(apierror.InvalidRequest, "the path has escaped dot segments"))}
 }

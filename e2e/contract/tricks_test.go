@@ -3,6 +3,7 @@ package contract
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -105,6 +106,9 @@ func TestTheHostHeaderChoosesNothing(t *testing.T) {
 	untouched(t, w.stray)
 }
 
+// parameters of a segment are taken away by some servers before they look at the dots (RFC 3986, 3.3).
+var parameters = regexp.MustCompile(`(?i)(;|%3b)[^/]*`)
+
 func TestNoPathLeavesAProvidersBase(t *testing.T) {
 	w := theWorld(t)
 	for _, path := range []string{
@@ -114,6 +118,7 @@ func TestNoPathLeavesAProvidersBase(t *testing.T) {
 		"/proxy/own%2f..%2fbare/x", "/proxy/..%2fproxy/own/x", "/proxy/own/a%2f..%2f..%2f..%2fx", "/proxy/own/..%00/x", "/proxy/own/%2e%2e%2f%2e%2e%2fx",
 		"/v1/models/../../proxy/own/x", "/v1/models/..%2f..%2fproxy/own/x", "//proxy/own/../x", "/proxy/own/x?y=/../../z", "/proxy/own/x#/../..",
 		"/proxy/own/%c0%ae%c0%ae/x", "/proxy/own/\t../x", "/proxy/own/..//x", "/proxy/own/a\\..\\..\\x",
+		"/proxy/own/%2e%2e;a=b/x", "/proxy/own/..;a=b/x", "/proxy/own/%2e%2e%3ba/x", "/proxy/own/a%2f%2e%2e;",
 	} {
 		for _, p := range []*scripted{w.own, w.bare, w.ant, w.hdr} {
 			p.Reset()
@@ -125,6 +130,7 @@ func TestNoPathLeavesAProvidersBase(t *testing.T) {
 		for _, got := range append(append(w.own.Requests(), w.ant.Requests()...), w.hdr.Requests()...) {
 			bare, _, _ := strings.Cut(got.URI, "?")
 			plain := strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/").Replace(bare)
+			plain = parameters.ReplaceAllString(plain, "")
 			if !strings.HasPrefix(bare, "/base/v1/") || strings.Contains(plain, "/../") || strings.HasSuffix(plain, "/..") {
 				t.Errorf("%q: a provider got %s", path, got.URI)
 			}
