@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
+	"os"
 	"time"
 )
 
@@ -18,12 +19,13 @@ type Watcher struct {
 
 	known map[string][sha256.Size]byte // of each file: the content last reported, or read through the watcher
 	gone  map[string]int               // of each file that cannot be read: for how many looks
+	pipes map[string][]byte            // what came out of those that can be read only once
 }
 
 // NewWatcher remembers what the files hold now. Make it before they are loaded, so that no change falls between, or
 // load them through it (ReadFile).
 func NewWatcher(paths ...string) *Watcher {
-	w := &Watcher{known: map[string][sha256.Size]byte{}, gone: map[string]int{}}
+	w := &Watcher{known: map[string][sha256.Size]byte{}, gone: map[string]int{}, pipes: map[string][]byte{}}
 	for _, path := range paths {
 		w.known[path], _ = hash(path) // a file that is not there yet counts as empty
 	}
@@ -31,9 +33,17 @@ func NewWatcher(paths ...string) *Watcher {
 }
 
 // ReadFile reads a file and watches it from now on: a FileReader, so that a configuration brings its own files to watch.
-// One that cannot be read is watched too, since it may appear.
+// One that cannot be read is watched too, since it may appear. A pipe, such as a shell makes of <(command), is read once:
+// who opens it again gets nothing, or waits for ever.
 func (w *Watcher) ReadFile(path string) ([]byte, error) {
+	if content, read := w.pipes[path]; read {
+		return content, nil
+	}
 	content, err := readFile(path)
+	if err == nil && !isRegular(path) {
+		w.pipes[path] = content
+		return content, nil
+	}
 	w.known[path] = sha256.Sum256(content)
 	return content, err
 }
@@ -94,9 +104,18 @@ func Watch(ctx context.Context, path string, interval time.Duration, onChange fu
 }
 
 func hash(path string) ([sha256.Size]byte, bool) {
+	if !isRegular(path) {
+		return sha256.Sum256(nil), false
+	}
 	content, err := readFile(path)
 	if err != nil {
 		return sha256.Sum256(nil), false
 	}
 	return sha256.Sum256(content), true
+}
+
+// isRegular is false for what is not there, and for pipes and devices.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

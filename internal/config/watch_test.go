@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,6 +126,36 @@ func TestWatchWhatWasRead(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// Who opened a pipe a second time would wait for ever for somebody who writes, and so would the end of the program.
+func TestAPipeIsReadOnce(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	dir := t.TempDir()
+	pipe, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "file")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("1"), 0o600))
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(pipe, []byte("secret"), 0o600) }()
+	w := NewWatcher(file)
+	for range 2 {
+		content, err := w.ReadFile(pipe)
+		require.NoError(t, err)
+		assert.Equal(t, "secret", string(content))
+	}
+	require.NoError(t, <-written)
+	w.Gone = func(path string) { t.Error("missed: " + path) }
+	changed := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.Run(ctx, time.Millisecond, func() { close(changed) })
+	}()
+	require.NoError(t, os.WriteFile(file, []byte("2"), 0o600))
+	<-changed
+	cancel()
+	<-ended
 }
 
 func TestWatchEndsWithItsContext(t *testing.T) {
