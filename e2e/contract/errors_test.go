@@ -189,8 +189,8 @@ func TestARequestThatDoesNotArriveInTimeIsA408(t *testing.T) {
 			c.Send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
 			began := time.Now()
 			refused{http.StatusRequestTimeout, "invalid_request_error", "request_timeout", "", []string{"SERVER_READ_TIMEOUT"}}.check(t, c.Receive("POST"))
-			if took := time.Since(began); took < 2*time.Second || took > 15*time.Second {
-				t.Errorf("after %v", took)
+			if took := time.Since(began); took < 2*time.Second {
+				t.Errorf("already after %v", took)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package catalog
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -60,11 +59,10 @@ func TestModelFilterEmpty(t *testing.T) {
 	assert.False(t, NewModelFilter(nil, []string{"*a"}).Empty())
 }
 
+// A matcher that went back and tried again would not come to an end here.
 func TestManyStarsStayCheap(t *testing.T) {
 	f := NewModelFilter([]string{strings.Repeat("a*", 200) + "b"}, nil)
-	start := time.Now()
 	assert.False(t, f.Allows("x", strings.Repeat("a", 100_000)))
-	assert.Less(t, time.Since(start), time.Second)
 }
 
 func FuzzModelFilter(f *testing.F) {
