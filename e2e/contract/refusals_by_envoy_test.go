@@ -11,18 +11,19 @@ func TestWhatNoRouteSeesIsAClearRefusal(t *testing.T) {
 	w := theWorld(t)
 	const chunked = "Transfer-Encoding: chunked\r\n\r\n"
 	for request, says := range map[string]string{
-		"GET /health HTTP/1.0\r\n\r\n":                                                                  "proxy_http_version 1.1", // what nginx speaks unless told
-		"GET /health HTTP/1.0\r\nHost: x\r\nConnection: close\r\n\r\n":                                  "HTTP/1.0",
-		"GET /v1/models#all HTTP/1.1\r\nHost: x\r\n\r\n":                                                "fragment",
-		"GET /v1/models?provider=own#all HTTP/1.1\r\nHost: x\r\n\r\n":                                   "fragment",
-		"GET /proxy/own/a%00b HTTP/1.1\r\nHost: x\r\n\r\n":                                              "null byte",
-		"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n":       "GET below /proxy/",
-		"\x16\x03\x01\x02\r\n\r\n":                                                                      "not valid HTTP", // TLS
-		"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n":                                            "no Host",
-		"POST /v1/messages HTTP/1.1\r\nHost: x\r\n" + chunked + "zz\r\n":                                "not valid HTTP",
-		"POST /v1/messages HTTP/1.1\r\nHost: x\r\n" + chunked + "1\r\n{\r\nzz\r\n":                      "not valid HTTP",
-		"POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n":                         "transfer-encoding",
-		"GET /proxy/own/..%2f%00 HTTP/1.1\r\nHost: x\r\nX-Igw-Own: true\r\nX-Envoy-Retry-On: 1\r\n\r\n": "null byte",
+		"GET /health HTTP/1.0\r\n\r\n":                                                                                    "proxy_http_version 1.1", // what nginx speaks unless told
+		"GET /health HTTP/1.0\r\nHost: x\r\nConnection: close\r\n\r\n":                                                    "HTTP/1.0",
+		"GET /v1/models#all HTTP/1.1\r\nHost: x\r\n\r\n":                                                                  "fragment",
+		"GET /v1/models?provider=own#all HTTP/1.1\r\nHost: x\r\n\r\n":                                                     "fragment",
+		"GET /proxy/own/a%00b HTTP/1.1\r\nHost: x\r\n\r\n":                                                                "null byte",
+		"GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n":                         "GET below /proxy/",
+		"POST /proxy/own/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n": "GET below /proxy/", // its body would pass all checks
+		"\x16\x03\x01\x02\r\n\r\n":                                                                                        "not valid HTTP",    // TLS
+		"GET /health HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n":                                                              "no Host",
+		"POST /v1/messages HTTP/1.1\r\nHost: x\r\n" + chunked + "zz\r\n":                                                  "not valid HTTP",
+		"POST /v1/messages HTTP/1.1\r\nHost: x\r\n" + chunked + "1\r\n{\r\nzz\r\n":                                        "not valid HTTP",
+		"POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n":                                           "transfer-encoding",
+		"GET /proxy/own/..%2f%00 HTTP/1.1\r\nHost: x\r\nX-Igw-Own: true\r\nX-Envoy-Retry-On: 1\r\n\r\n":                   "null byte",
 	} {
 		t.Run(strings.ReplaceAll(request, "\r\n", " "), func(t *testing.T) {
 			c := w.Dial(t)
