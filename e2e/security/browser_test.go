@@ -57,11 +57,20 @@ func TestAProvidersWordsToBrowsersDoNotCount(t *testing.T) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Content-Security-Policy", "default-src *")
 		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Set-Cookie", "session=of-the-provider")
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		w.Header().Set("Alt-Svc", `h3=":443"`)
+		w.Header().Set("X-Request-Id", "of-the-provider")
 	})
 	g := harness.Start(t, harness.Env{"PROVIDERS": "own", "OWN_API_URL": p.URL})
 	r := g.Do(t, http.MethodGet, "/proxy/own/x", "", "Origin: https://evil.example")
 	assert.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))
 	assert.Contains(t, r.Header.Get("Content-Security-Policy"), "sandbox")
+	for _, name := range []string{"Set-Cookie", "Strict-Transport-Security", "Alt-Svc"} { // they would hold for the gateway's host
+		assert.Empty(t, r.Header.Values(name))
+	}
+	assert.Equal(t, "of-the-provider", r.Header.Get("X-Upstream-Request-Id"), "for its support")
+	assert.NotContains(t, r.Header.Values("X-Request-Id"), "of-the-provider")
 	r = g.Do(t, http.MethodGet, "/proxy/own/x", "", "Origin: https://evil.example", "Sec-Fetch-Site: cross-site", "Connection: Upgrade", "Upgrade: websocket")
 	assert.GreaterOrEqual(t, r.Status, 400, "a page may not open a WebSocket to read what others may not")
 }

@@ -242,3 +242,28 @@ func together[C, R any](cases map[string]C, do func(name string, c C) R) map[str
 	wg.Wait()
 	return out
 }
+
+// What a connection may ask for at a time is told (RFC 9113, 5.1.2) and held.
+func TestOneConnectionHasSoManyStreamsAndNoMore(t *testing.T) {
+	const most = 128 // SERVER_MAX_STREAMS unless it is set
+	c := theExposed(t).h2(t, false)
+	for stream := range uint32(most + 1) {
+		require.NoError(t, c.open(2*stream+1))
+	}
+	told := uint32(0)
+	for {
+		f, err := c.ReadFrame()
+		require.NoError(t, err)
+		switch f := f.(type) {
+		case *http2.SettingsFrame:
+			if v, ok := f.Value(http2.SettingMaxConcurrentStreams); ok {
+				told = v
+			}
+		case *http2.RSTStreamFrame:
+			assert.EqualValues(t, most, told)
+			assert.EqualValues(t, 2*most+1, f.StreamID, "the one too many")
+			assert.Equal(t, http2.ErrCodeRefusedStream, f.ErrCode)
+			return
+		}
+	}
+}
