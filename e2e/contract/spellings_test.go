@@ -71,7 +71,7 @@ var spellings = map[string]struct {
 	"internal, every one there is":   {"X-Igw-Checked: true\r\nX-Igw-Caller: key:a\r\nX-Igw-Groups: admins\r\nX-Igw-Session: a.b.c\r\nX-Igw-Tokens: 1\r\nX-Igw-Policy: x\r\nX-Igw-Own: true\r\nX-Igw-Origin: https://a\r\nX-Igw-Shown: B\r\nX-Igw-Retry-Hint: 503/1\r\n", nothing},
 	"internal, of no name":           {"X-Igw-: other\r\n", nothing},
 	"internal, yet unknown":          {"X-Igw-Tomorrow: other\r\n", nothing},
-	"Envoy's":                        {"X-Envoy-Max-Retries: 9\r\nx-envoy-original-path: /proxy/other/x\r\nX-ENVOY-UPSTREAM-RQ-TIMEOUT-MS: 1\r\n", nothing},
+	"Envoy's":                        {"X-Envoy-Max-Retries: 9\r\nX-Envoy-Anything: 1\r\nx-envoy-original-path: /proxy/other/x\r\nX-ENVOY-UPSTREAM-RQ-TIMEOUT-MS: 1\r\n", nothing},
 	"named as hop by hop":            {"Connection: X-Igw-Provider, keep-alive\r\nX-Igw-Provider: other\r\n", either},
 	"internal, underscores":          {"X_Igw_Provider: other\r\n", refusal},
 	"internal, one underscore":       {"X-Igw_Provider: other\r\n", refusal},
