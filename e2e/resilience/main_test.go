@@ -40,14 +40,16 @@ var shared = harness.Shared(func(t harness.T) *world {
 	w := &world{one: newScripted(t), two: newScripted(t), ca: harness.NewCA(t)}
 	strangers := harness.NewCA(t)
 	secure := harness.NewTLSProvider(t, w.ca, nil)
+	other := harness.NewCertificateProvider(t, w.ca.Certificate(t, "other.example"), nil).URL
+	named := func(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }
 	w.Gateway = harness.Start(t, harness.Env{
-		"PROVIDERS":   "one,two,refused,nowhere,secure,stranger,othername,expired",
+		"PROVIDERS":   "one,two,refused,nowhere,secure,stranger,othername,otheraddress,expired",
 		"ONE_API_URL": w.one.URL, "ONE_API_KEY": "sk-one", "TWO_API_URL": w.two.URL, "TWO_API_KEY": "sk-two",
-		"REFUSED_API_URL":    "http://127.0.0.1:" + harness.FreePort(t),
-		"NOWHERE_API_URL":    "http://provider.invalid",
-		"SECURE_API_URL":     strings.Replace(secure.URL, "127.0.0.1", "localhost", 1) + "/v1",
-		"STRANGER_API_URL":   harness.NewTLSProvider(t, strangers, nil).URL,
-		"OTHERNAME_API_URL":  harness.NewCertificateProvider(t, w.ca.Certificate(t, "other.example"), nil).URL,
+		"REFUSED_API_URL":   "http://127.0.0.1:" + harness.FreePort(t),
+		"NOWHERE_API_URL":   "http://provider.invalid",
+		"SECURE_API_URL":    named(secure.URL) + "/v1",
+		"STRANGER_API_URL":  harness.NewTLSProvider(t, strangers, nil).URL,
+		"OTHERNAME_API_URL": named(other), "OTHERADDRESS_API_URL": other,
 		"EXPIRED_API_URL":    harness.NewCertificateProvider(t, w.ca.Expired(t, "localhost", "127.0.0.1"), nil).URL,
 		"CLIENT_TLS_CA_PATH": w.ca.Path, "CLIENT_MAX_RETRIES": "2",
 		"SERVER_MAX_REQUEST_BODY_SIZE": "10485760",

@@ -15,7 +15,7 @@ import (
 func TestAProviderThatCannotBeReachedIsA502WithItsName(t *testing.T) {
 	t.Parallel()
 	g := shared(t)
-	for _, id := range []string{"refused", "nowhere", "stranger", "othername", "expired"} {
+	for _, id := range []string{"refused", "nowhere", "stranger", "othername", "otheraddress", "expired"} {
 		t.Run(id, func(t *testing.T) {
 			upstreamError(t, g.Chat(t, chat(id+"/m")), http.StatusBadGateway, id)
 			upstreamError(t, g.Do(t, http.MethodGet, "/proxy/"+id+"/v1/files", ""), http.StatusBadGateway, id)
