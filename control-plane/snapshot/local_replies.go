@@ -48,7 +48,8 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(allOf(status(429), metadataMissing(limits.Namespace, limits.RefusedField)), apierror.RateLimited,
 			"too many requests: a limit of this gateway is reached, Retry-After says for how many seconds"),
 		reply(flags("RLSE"), apierror.Unavailable, "the gateway cannot check its limits at the moment: try again"),
-		reply(oneOf(flags("NR", "NC"), because("absolute_path_rejected")), apierror.NotFound, "no such endpoint"),
+		reply(oneOf(flags("NR"), because("absolute_path_rejected")), apierror.NotFound, "no such endpoint"),
+		reply(flags("NC"), apierror.Unavailable, reconfigured), // its cluster has gone before its route
 		reply(status(426), apierror.InvalidRequest, "HTTP/1.0 is not served: use HTTP/1.1 or HTTP/2 (in nginx: proxy_http_version 1.1)"),
 		// In the midst of a body the flag is not set yet; only the reason tells it from a 400 of the gateway's own.
 		reply(oneOf(flags("DPE"), allOf(status(400), because("http1."))), apierror.InvalidRequest, "the request is not valid HTTP"),

@@ -23,11 +23,14 @@ func modelRoutes(in Input) []*routev3.Route {
 	return out
 }
 
+// reconfigured is for the moment in which a provider goes.
+const reconfigured = "the provider of this request is being reconfigured: try again"
+
 // undecidedRoute is where ext_proc finds out the provider. Its reply is for the moment in which a provider's route has
 // gone and ext_proc does not know yet.
 func undecidedRoute(e catalog.Endpoint) *routev3.Route {
 	r := direct(string(e)+": undecided", exactPath(e.Path(), method("POST")),
-		apierror.New(apierror.Unavailable, "the provider of this request is being reconfigured: try again"))
+		apierror.New(apierror.Unavailable, reconfigured))
 	r.TypedPerFilterConfig = withExtProc()
 	return r
 }
