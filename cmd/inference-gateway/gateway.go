@@ -30,6 +30,9 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
+// decidedTime is more than a request takes from ext_proc's decision to its route.
+const decidedTime = 100 * time.Millisecond
+
 // settleTime is how long Envoy may take to run a new configuration before the gateway goes on without knowing.
 const settleTime = 15 * time.Second
 
@@ -128,6 +131,10 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 		discard()
 	}
 	g.extproc.Update(old.Between(next))
+	if !g.atRest(ctx) {
+		back()
+		return ctx.Err()
+	}
 	if err := g.xds.Push(ctx, s); err != nil {
 		back()
 		return err
@@ -148,6 +155,16 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 	g.current, g.running = c, s
 	g.follow(c)
 	return nil
+}
+
+// atRest waits until what was decided before has come to its route, which may be about to go. It is false when ctx ends.
+func (g *gateway) atRest(ctx context.Context) bool {
+	select {
+	case <-time.After(decidedTime):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // revert gives Envoy what it ran before, for the parts that it has taken of what it refused on the whole, and waits for

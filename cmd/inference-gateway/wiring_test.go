@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -174,4 +179,39 @@ func TestAPIState(t *testing.T) {
 	assert.NotEqual(t, a, b)
 	assert.Equal(t, a, fingerprint("sk-secret-a"))
 	assert.NotContains(t, a, "sk-secret")
+}
+
+// Between one configuration and the next only what both have is chosen, before Envoy is told anything.
+func TestWhatDisappearsIsNotChosenBeforeItsRouteGoes(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	was, is := loaded(t, map[string]string{"OPENAI_API_KEY": "a"}), loaded(t, map[string]string{"GROQ_API_KEY": "b"})
+	g, err := newGateway(was, layoutOf(was, withEnvoy, "/socket/dir"), log, &slog.LevelVar{})
+	require.NoError(t, err)
+	defer g.api.Close()
+	require.NoError(t, g.first(t.Context(), was))
+	chosen := func(model string) bool {
+		_, refusal := g.extproc.Directory().Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"` + model + `"}`)})
+		return refusal == nil
+	}
+	require.True(t, chosen("openai/x"))
+	ctx, cancel := context.WithCancel(t.Context())
+	applied := make(chan error, 1)
+	go func() { applied <- g.apply(ctx, is) }() // waits for an Envoy, which is not there
+	require.Eventually(t, func() bool { return !chosen("openai/x") }, 10*time.Second, time.Millisecond)
+	assert.False(t, chosen("groq/x"))
+	cancel()
+	require.ErrorIs(t, <-applied, context.Canceled)
+	assert.True(t, chosen("openai/x"), "all is as it was")
+}
+
+// Who is asked for an issuer's keys answers under the issuer's own name.
+func TestIssuersRedirectNobody(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	defer other.Close()
+	issuer := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer issuer.Close()
+	resp, err := issuerClient(loaded(t, nil)).Get(issuer.URL)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, http.StatusFound, resp.StatusCode)
 }

@@ -110,6 +110,9 @@ func TestLoopsFinishWhenTheControlPlaneIsStopped(t *testing.T) {
 	loops := inFlight(t, w, "")
 	w.Signal(t, syscall.SIGTERM)
 	harness.Eventually(t, patience, "it drains", func() bool { return w.Stderr.Contains("draining") })
+	r := w.Do(t, http.MethodGet, "/ready", "") // so that a load balancer sends nobody here any more
+	assert.Equal(t, http.StatusServiceUnavailable, r.Status)
+	assert.Contains(t, r.String(), "the gateway is shutting down")
 	w.letGo("")
 	finished(t, loops, "")
 	assert.Zero(t, w.Wait(t, patience))

@@ -126,10 +126,16 @@ func TestReloadFailsNoRequest(t *testing.T) {
 		without := env.With("PROVIDERS", "steady,moving")
 		delete(without, "EXTRA_API_URL")
 		delete(without, "EXTRA_API_KEY")
-		file.change(t, without, taken)
-		assert.Equal(t, http.StatusBadRequest, file.g.Chat(t, chat("extra/m")).Status)
-		file.change(t, env, taken)
-		assert.Equal(t, http.StatusOK, file.g.Chat(t, chat("extra/m")).Status)
+		answers := asked(t, file.g, chat("extra/m"))
+		for range 4 {
+			file.change(t, without, taken)
+			assert.Equal(t, http.StatusBadRequest, file.g.Chat(t, chat("extra/m")).Status)
+			file.change(t, env, taken)
+			assert.Equal(t, http.StatusOK, file.g.Chat(t, chat("extra/m")).Status)
+		}
+		for status := range answers() { // it is there, or it is not, or, on a busy machine, it is just about to go
+			assert.Contains(t, []int{http.StatusOK, http.StatusBadRequest, http.StatusServiceUnavailable}, status)
+		}
 	})
 	load.end(t)
 	assert.NotContains(t, file.g.Stderr.String(), "sk-", "no key in the log")
@@ -247,6 +253,46 @@ func newLoad(t testing.TB, g *harness.Gateway) *load {
 	}
 	t.Cleanup(func() { l.stop.Store(true); l.workers.Wait() })
 	return l
+}
+
+// asked asks without a pause, and gives the statuses of the answers when it is told to end.
+func asked(t testing.TB, g *harness.Gateway, request string) (statuses func() map[int]int) {
+	t.Helper()
+	client := harness.NewClient(t)
+	seen := make(chan map[int]int)
+	stop := make(chan struct{})
+	for range 4 {
+		go func() {
+			mine := map[int]int{}
+			for {
+				select {
+				case <-stop:
+					seen <- mine
+					return
+				default:
+				}
+				resp, err := client.Post(g.URL+"/v1/chat/completions", "application/json", body(request))
+				if err != nil {
+					mine[0]++
+					continue
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				mine[resp.StatusCode]++
+			}
+		}()
+	}
+	return func() map[int]int {
+		close(stop)
+		all := map[int]int{}
+		for range 4 {
+			for status, n := range <-seen {
+				all[status] += n
+			}
+		}
+		t.Log(all)
+		return all
+	}
 }
 
 func (l *load) fail(what, why string) {
