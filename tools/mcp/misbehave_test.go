@@ -183,6 +183,30 @@ func TestARedirectWithinTheServerIsFollowed(t *testing.T) {
 	})
 }
 
+// A server of the oldest kind says where it wants to be asked: at its own address or not at all.
+func TestAnAddressElsewhereIsNotAsked(t *testing.T) {
+	var leaked atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { leaked.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: endpoint\ndata: "+elsewhere.URL+"/messages\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(old.Close)
+	opts := quick(Server{Name: "one", URL: old.URL, Headers: http.Header{"X-Api-Key": {"secret-1"}}})
+	opts.MaxRetries, opts.Reconnect, opts.ClientTimeout = 0, false, time.Second
+	m := start(t, opts)
+	m.Settled(t.Context())
+	assert.Equal(t, statusUnavailable, m.Servers().Data[0].Status)
+	assert.Zero(t, leaked.Load())
+}
+
 func TestEndlessPages(t *testing.T) {
 	for _, kind := range []string{"new cursors", "the same cursor"} {
 		f := newFake(t, true)
