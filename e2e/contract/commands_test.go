@@ -98,17 +98,6 @@ func TestAPortInUseIsToldAndEndsIt(t *testing.T) {
 	}
 }
 
-func TestAnAddressOfAnotherMachineIsToldAndEndsIt(t *testing.T) {
-	t.Parallel()
-	g := harness.Launch(t, harness.Env{"SERVER_HOST": "192.0.2.1"}, "run")
-	if code := g.Wait(t, 90*time.Second); code != 2 {
-		t.Errorf("exit code %d", code)
-	}
-	if said := g.Stderr.String(); !strings.Contains(said, "SERVER_HOST: 192.0.2.1") || strings.Contains(said, "xds") {
-		t.Errorf("it does not say why: %s", said)
-	}
-}
-
 func TestKeysComeFromFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(path, []byte(ownKey+"\n"), 0o600); err != nil {
