@@ -179,7 +179,8 @@ var lastAddress atomic.Int64
 // caller is a client with an address of its own.
 type caller struct {
 	*http.Client
-	g *gateway
+	g  *gateway
+	ip net.IP
 }
 
 // stranger is a caller whom the gateway has never seen.
@@ -195,7 +196,7 @@ func (g *gateway) stranger(t testing.TB) *caller {
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &caller{&http.Client{Transport: transport, Timeout: 30 * time.Second}, g}
+	return &caller{&http.Client{Transport: transport, Timeout: 30 * time.Second}, g, from.IP}
 }
 
 // ask sends a chat request. More are members of its body.

@@ -76,7 +76,7 @@ func (s *service) start(t testing.TB, m *model, file string, more ...string) *ga
 }
 
 // at is the same caller at another gateway.
-func (c *caller) at(g *gateway) *caller { return &caller{c.Client, g} }
+func (c *caller) at(g *gateway) *caller { return &caller{c.Client, g, c.ip} }
 
 // both sends the same burst to two gateways at once.
 func both(t testing.TB, a, b *caller, n int, model string, more ...string) map[int]int {
