@@ -1,0 +1,86 @@
+package security
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+
+	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
+)
+
+// When Envoy's memory is nearly full (ENVOY_MAX_HEAP), the streams that hold most of it are reset. The others go on, Envoy does
+// not end, and it takes requests again when there is room.
+func TestStreamsThatHoldMuchAreResetWhenMemoryIsFull(t *testing.T) {
+	t.Parallel()
+	const connections, streams = 4, 100
+	let := make(chan struct{})
+	own := harness.NewProvider(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "begin")
+		w.(http.Flusher).Flush()
+		select {
+		case <-let:
+		case <-r.Context().Done():
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/large") {
+			_, _ = w.Write(make([]byte, 2<<20))
+			return
+		}
+		_, _ = io.WriteString(w, "end")
+	})
+	env := harness.Env{"PROVIDERS": "own", "OWN_API_URL": own.URL}
+	const monitor, plenty = `overload\.envoy\.resource_monitors\.fixed_heap\.pressure`, 1 << 28
+	// How much is in use before anything happens depends on the machine: so that is asked first.
+	probe := &exposed{Gateway: harness.Start(t, env.With("ENVOY_MAX_HEAP", strconv.Itoa(plenty)))}
+	var idle int
+	harness.Eventually(t, patience, "the memory is known", func() bool { idle = probe.counted(t, monitor); return idle > 0 })
+	probe.Stop(t)
+	e := &exposed{Gateway: harness.Start(t, env.With("ENVOY_MAX_HEAP", strconv.Itoa(plenty/100*idle+(32<<20))))}
+	t.Logf("idle %d%% of %d", idle, plenty)
+	envoy := e.EnvoyPID()
+
+	open := func(c *h2, id uint32, path string) {
+		t.Helper()
+		require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true,
+			BlockFragment: c.head(":method", "GET", ":scheme", "http", ":authority", "x", ":path", path)}))
+	}
+	small := e.h2(t, false)
+	open(small, 1, "/proxy/own/small")
+	var hold []*h2
+	for range connections {
+		c := e.h2(t, false) // it never lets the gateway send more than the first windows
+		hold = append(hold, c)
+		for i := range uint32(streams) {
+			open(c, 2*i+1, "/proxy/own/large")
+		}
+	}
+	harness.Eventually(t, patience, "all are with the provider", func() bool { return len(own.Requests()) == connections*streams+1 })
+	close(let)
+	harness.Eventually(t, patience, "streams are reset", func() bool {
+		return e.counted(t, `envoy\.overload_actions\.reset_high_memory_stream\.count`) > 0
+	})
+	var got strings.Builder
+	for !strings.HasSuffix(got.String(), "end") {
+		f, err := small.ReadFrame()
+		require.NoError(t, err, "a stream that holds little goes on")
+		switch f := f.(type) {
+		case *http2.DataFrame:
+			got.Write(f.Data())
+		case *http2.RSTStreamFrame:
+			t.Fatalf("a stream that holds little was reset: %v", f.ErrCode)
+		}
+	}
+	for _, c := range hold {
+		_ = c.Close()
+	}
+	harness.Eventually(t, patience, "it takes requests again", func() bool {
+		return e.Do(t, http.MethodGet, "/proxy/own/small", "").Status == http.StatusOK
+	})
+	assert.Equal(t, envoy, e.EnvoyPID())
+}
