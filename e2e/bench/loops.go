@@ -35,6 +35,7 @@ type manyRun struct {
 	Loops                int
 	Result               costed
 	Before, After, Later map[string]float64 // RSS in MB; later is after a second such load
+	Rested               map[string]float64 // and some time after that
 }
 
 // costed is what was measured, with the processor time of the processes.
@@ -46,6 +47,7 @@ type costed struct {
 const (
 	unusedConns = 32
 	manyLoops   = 500
+	restTime    = 40 * time.Second // the gateway gives memory back in this time; Envoy takes minutes
 )
 
 // measureLoops starts a gateway with tools and measures it.
@@ -237,6 +239,13 @@ func (b *bench) many(ctx context.Context, t *target) error {
 		if *into, err = rss(); err != nil {
 			return err
 		}
+	}
+	progress("waiting %v for memory that is given back", restTime)
+	if err := pauseFor(ctx, restTime); err != nil {
+		return err
+	}
+	if r.Rested, err = rss(); err != nil {
+		return err
 	}
 	b.report.Loops.Many = r
 	return nil

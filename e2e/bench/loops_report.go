@@ -24,7 +24,8 @@ func (l *loopReport) print(out io.Writer) {
 		fmt.Fprintf(out, "%d loops at once with a tool of %v: %d right, %d wrong, all done after %s s, p50 %s ms, p99 %s ms\n",
 			m.Loops, napTime, m.Result.Requests, m.Result.Errors, number(m.Result.Seconds), number(m.Result.P50), number(m.Result.P99))
 		for _, g := range []string{"gateway", "envoy"} {
-			fmt.Fprintf(out, "  RSS MB of %s: %s before, %s after, %s after as many again\n", g, figure(m.Before, g), figure(m.After, g), figure(m.Later, g))
+			fmt.Fprintf(out, "  RSS MB of %s: %s before, %s after, %s after as many again, %s after %v more\n",
+				g, figure(m.Before, g), figure(m.After, g), figure(m.Later, g), figure(m.Rested, g), restTime)
 		}
 	}
 }

@@ -177,7 +177,7 @@ func (o *options) limit() time.Duration {
 	}
 	cells := time.Duration(2 * len(o.conns) * (2*o.rounds + 1))
 	streams := 2 * (streamChunks*o.pause*2 + 10*time.Second)
-	loops := time.Duration(6*o.rounds)*(o.duration+o.warmup+time.Second) + time.Minute
+	loops := time.Duration(6*o.rounds)*(o.duration+o.warmup+time.Second) + time.Minute + restTime
 	return 2*(cells*(o.duration+o.warmup+time.Second)+streams+loops) + 2*o.startLimit + o.idle + time.Minute
 }
 
