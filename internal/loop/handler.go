@@ -49,7 +49,11 @@ func New(opts Options) *Handler {
 		Transport:     opts.Transport,
 		FlushInterval: -1, // a stream's chunks go on as they come
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			opts.Log.Warn("loop: Envoy's loopback listener did not answer", "error", err)
+			level := slog.LevelWarn
+			if r.Context().Err() != nil { // the client has gone, which is its right
+				level = slog.LevelDebug
+			}
+			opts.Log.Log(r.Context(), level, "loop: Envoy's loopback listener did not answer", "error", err)
 			unreachable().Write(w)
 		},
 		ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelWarn),

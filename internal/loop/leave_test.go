@@ -50,6 +50,7 @@ func TestAClientThatLeaves(t *testing.T) {
 		"before the first turn says anything": {text: "x", first: true},
 		"in the middle of the first turn":     {text: "x", words: "Well", first: true, more: streaming},
 		"a request that only passes":          {text: "x", words: "Well", first: true, more: `"tool_choice":"none",`},
+		"one that waits for its first word":   {text: "x", first: true, more: `"tool_choice":"none",`},
 		"before a later turn says anything":   {text: use, more: streaming},
 		"in the middle of a later turn":       {text: use, words: "Well", more: streaming},
 		"in a later turn that is not seen":    {text: use},
@@ -60,7 +61,11 @@ func TestAClientThatLeaves(t *testing.T) {
 			if c.first {
 				handler = model
 			}
-			g := start(t, handler, nil)
+			var g *gateway
+			t.Cleanup(func() { // when all of it has ended: nobody has to be warned of a client that leaves
+				assert.NotContains(t, g.log.String(), `"level":"WARN"`)
+			})
+			g = start(t, handler, nil)
 			leave := g.ask(t, say("one/assistant", c.text, c.more))
 			await(t, model.began)
 			leave()
