@@ -98,11 +98,6 @@ func (w *Watcher) miss(path string, known [sha256.Size]byte) {
 	}
 }
 
-// Watch is NewWatcher and Run: it blocks until ctx ends.
-func Watch(ctx context.Context, path string, interval time.Duration, onChange func()) {
-	NewWatcher(path).Run(ctx, interval, onChange)
-}
-
 func hash(path string) ([sha256.Size]byte, bool) {
 	if !isRegular(path) {
 		return sha256.Sum256(nil), false

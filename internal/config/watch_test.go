@@ -162,5 +162,5 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	Watch(ctx, filepath.Join(t.TempDir(), "none"), 0, func() { t.Error("no change") })
+	NewWatcher(filepath.Join(t.TempDir(), "none")).Run(ctx, 0, func() { t.Error("no change") })
 }
