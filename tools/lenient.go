@@ -8,13 +8,16 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
 
+// mostMended is how large an answer may be that is written anew: in between it takes many times its size.
+const mostMended = 1 << 20
+
 // parseAnswer reads what a provider has sent. jsonedit is strict, since requests must mean the same to everyone who reads
 // them; what a model says should not be lost for half a character. So what other parsers read too (a character cut in two,
 // a name twice) is written anew, as encoding/json understands it.
 func parseAnswer(body []byte) (jsonedit.Doc, error) {
 	doc, err := jsonedit.Parse(body)
-	if err == nil {
-		return doc, nil
+	if err == nil || len(body) > mostMended {
+		return doc, err
 	}
 	var members map[string]any
 	d := json.NewDecoder(bytes.NewReader(body))

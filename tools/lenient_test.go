@@ -35,10 +35,11 @@ func TestAnswersThatAreNotQuiteRight(t *testing.T) {
 			})
 		})
 	}
-	for _, none := range []string{`{"choices":[]} {"choices":[]}`, `[1]`, `null`, `"x"`, `{"choices":`} {
+	large := `{"choices":[],"choices":[],"x":"` + strings.Repeat("x", mostMended) + `"}`
+	for _, none := range []string{`{"choices":[]} {"choices":[]}`, `[1]`, `null`, `"x"`, `{"choices":`, large} {
 		s := start(t, ordinary(), &script{answers: []string{none}})
 		if r := s.post(ask("x")); r.status != 502 {
-			t.Errorf("%s: %d %s", none, r.status, r.body)
+			t.Errorf("%.50s: %d %.500s", none, r.status, r.body)
 		}
 	}
 }
