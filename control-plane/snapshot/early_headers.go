@@ -30,15 +30,9 @@ func earlyHeaders(in Input) *corev3.TypedExtensionConfig {
 // subject, else its fingerprint: nobody with a certificate is nobody. It takes two steps, because a prefix would make a header also of a certificate that is not there.
 func certificateCaller() []*mutationv3.HeaderMutation {
 	name := `%COALESCE({"operators":["DOWNSTREAM_PEER_URI_SAN","DOWNSTREAM_PEER_DNS_SAN","DOWNSTREAM_PEER_SUBJECT","DOWNSTREAM_PEER_FINGERPRINT_256"]})%`
-	step := func(value string, action corev3.HeaderValueOption_HeaderAppendAction) *mutationv3.HeaderMutation {
-		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-			Header:       &corev3.HeaderValue{Key: catalog.CallerHeader, Value: value},
-			AppendAction: action,
-		}}}
-	}
 	return []*mutationv3.HeaderMutation{
-		step(name, corev3.HeaderValueOption_ADD_IF_ABSENT),
-		step("cert:%REQ("+catalog.CallerHeader+")%", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS),
+		addHeader(catalog.CallerHeader, name, corev3.HeaderValueOption_ADD_IF_ABSENT),
+		addHeader(catalog.CallerHeader, "cert:%REQ("+catalog.CallerHeader+")%", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS),
 	}
 }
 

@@ -21,13 +21,18 @@ func callersKnown(c *config.Config) bool {
 
 // callerFilter remembers who calls. It stands behind everything that finds that out.
 func callerFilter() *hcmv3.HttpFilter {
-	return filter("envoy.filters.http.set_filter_state", &setfilterstatev3.Config{
+	return remember("envoy.filters.http.set_filter_state", callerState, catalog.CallerHeader)
+}
+
+// remember keeps a header of the request as filter state, when it is there.
+func remember(name, state, header string) *hcmv3.HttpFilter {
+	return filter(name, &setfilterstatev3.Config{
 		OnRequestHeaders: []*filterstatev3.FilterStateValue{{
-			Key:         &filterstatev3.FilterStateValue_ObjectKey{ObjectKey: callerState},
+			Key:         &filterstatev3.FilterStateValue_ObjectKey{ObjectKey: state},
 			FactoryKey:  "envoy.string",
 			SkipIfEmpty: true,
 			Value: &filterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
-				Format:          &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline("%REQ(" + catalog.CallerHeader + ")%")},
+				Format:          &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: inline("%REQ(" + header + ")%")},
 				OmitEmptyValues: true,
 			}},
 		}},

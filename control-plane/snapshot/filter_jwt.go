@@ -68,7 +68,7 @@ func tokenMatches(in Input) []*routev3.RouteMatch {
 		return []*routev3.RouteMatch{prefixPath(anywhere)}
 	}
 	return []*routev3.RouteMatch{
-		prefixPath(anywhere, headerPresentMatch(catalog.SessionHeader)),
+		prefixPath(anywhere, headerPresent(catalog.SessionHeader)),
 		prefixPath(anywhere, headerRegex("authorization", `(?i)\s*bearer\s+eyJ.*`), headerAbsent("x-api-key")),
 	}
 }
@@ -172,7 +172,7 @@ func anyTokenFailure(c *config.Config) *accesslogv3.AccessLogFilter {
 
 // refusal keeps to replies of the filter: with several issuers, the check of a good token has failed for all but one.
 func refusal(either []*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	return allOf(anyOf([]*accesslogv3.AccessLogFilter{status(401), status(403)}), notVerified(), anyOf(either))
+	return allOf(oneOf(status(401), status(403)), notVerified(), oneOf(either...))
 }
 
 // notVerified matches when no token has been found good: no issuer is called so, and one that is not there matches.
@@ -195,14 +195,5 @@ func metadata(absent bool, text *matcherv3.StringMatcher, path ...string) *acces
 	}
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
 		MetadataFilter: &accesslogv3.MetadataFilter{Matcher: m, MatchIfKeyNotFound: wrapperspb.Bool(absent)},
-	}}
-}
-
-func anyOf(filters []*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
-	if len(filters) == 1 {
-		return filters[0]
-	}
-	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
-		OrFilter: &accesslogv3.OrFilter{Filters: filters},
 	}}
 }

@@ -49,21 +49,16 @@ func localLimitFilter(in Input) *hcmv3.HttpFilter {
 // where there was none.
 func limitHeadersFilter() *hcmv3.HttpFilter {
 	const reset = "x-igw-reset"
-	set := func(name, value string, a corev3.HeaderValueOption_HeaderAppendAction) *mutationv3.HeaderMutation {
-		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-			Header: &corev3.HeaderValue{Key: name, Value: value}, AppendAction: a,
-		}}}
-	}
 	remove := func(name string) *mutationv3.HeaderMutation {
 		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_Remove{Remove: name}}
 	}
 	const overwrite = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
 	return filter(limitHeadersName, &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{ResponseMutations: []*mutationv3.HeaderMutation{
-		set(reset, "%RESP(x-ratelimit-reset)%", overwrite),
-		set(reset, "%RESP(x-ratelimit-reset)%s", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS),
-		set("x-ratelimit-limit-requests", "%RESP(x-ratelimit-limit)%", overwrite),
-		set("x-ratelimit-remaining-requests", "%RESP(x-ratelimit-remaining)%", overwrite),
-		set("x-ratelimit-reset-requests", "%RESP("+reset+")%", overwrite),
+		addHeader(reset, "%RESP(x-ratelimit-reset)%", overwrite),
+		addHeader(reset, "%RESP(x-ratelimit-reset)%s", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS),
+		addHeader("x-ratelimit-limit-requests", "%RESP(x-ratelimit-limit)%", overwrite),
+		addHeader("x-ratelimit-remaining-requests", "%RESP(x-ratelimit-remaining)%", overwrite),
+		addHeader("x-ratelimit-reset-requests", "%RESP("+reset+")%", overwrite),
 		remove(reset), remove("x-ratelimit-limit"), remove("x-ratelimit-remaining"), remove("x-ratelimit-reset"),
 	}}})
 }

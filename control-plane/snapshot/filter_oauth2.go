@@ -64,7 +64,7 @@ func loginFilter(in Input, issuer Issuer) *hcmv3.HttpFilter {
 		DisableAccessTokenSetCookie: true,
 		AuthScopes:                  auth.Scopes,
 		AuthType:                    oauth2v3.OAuth2Config_BASIC_AUTH,
-		PassThroughMatcher:          append(openPathHeaders(), headerPresentMatch("authorization"), headerPresentMatch("x-api-key")),
+		PassThroughMatcher:          append(openPathHeaders(), headerPresent("authorization"), headerPresent("x-api-key")),
 		AllowFailedMatcher:          notNavigating(),
 		CookieConfigs:               laxCookies(),
 		TokenCookieChunking:         &oauth2v3.TokenCookieChunking{}, // an ID token with many groups is larger than a cookie may be
@@ -100,7 +100,7 @@ func notNavigating() []*routev3.HeaderMatcher {
 	return []*routev3.HeaderMatcher{html, get, headerRegex("sec-fetch-mode", "(cors|no-cors|same-origin|websocket)")}
 }
 
-func headerPresentMatch(name string) *routev3.HeaderMatcher {
+func headerPresent(name string) *routev3.HeaderMatcher {
 	return &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}}
 }
 

@@ -40,12 +40,9 @@ func credentialFilter(p config.Provider) *hcmv3.HttpFilter {
 // retryHintFilter writes status and Retry-After side by side into one response header, because Envoy's retry policy
 // can match headers but not "this status and that header". See retryPolicy; the route removes the header again.
 func retryHintFilter() *hcmv3.HttpFilter {
-	return filter("envoy.filters.http.header_mutation", &headermutationv3.HeaderMutation{
-		Mutations: &headermutationv3.Mutations{ResponseMutations: []*mutationv3.HeaderMutation{{
-			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: retryHintHeader, Value: "%RESP(:status)%/%RESP(retry-after)%"},
-				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-			}},
-		}}},
+	return filter(headerMutationName, &headermutationv3.HeaderMutation{
+		Mutations: &headermutationv3.Mutations{ResponseMutations: []*mutationv3.HeaderMutation{
+			addHeader(retryHintHeader, "%RESP(:status)%/%RESP(retry-after)%", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD),
+		}},
 	})
 }

@@ -26,9 +26,9 @@ const theProvider = "{provider}"
 // Response flags: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
 func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 	// The route has set this header by then. The path says nothing: a provider's route has rewritten it.
-	ownPart := headerPresent(ownHeader)
+	ownPart := matches(headerPresent(ownHeader))
 	callers := []*hcmv3.ResponseMapper{
-		asItIs(headerPresent(catalog.PolicyHeader)), // in the policy's words, whatever the status
+		asItIs(matches(headerPresent(catalog.PolicyHeader))), // in the policy's words, whatever the status
 		reply(allOf(flags("UAEX"), status(503)), apierror.Unavailable,
 			"the gateway's own part that checks callers is not there: try again in a moment"),
 		asItIs(flags("UAEX")), // a refused caller
@@ -56,8 +56,8 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(allOf(status(400), matches(headerRegex(":path", `.*#.*|[^?]*%00.*`))), apierror.InvalidRequest,
 			"the path has a null byte, or the fragment of a URL (#…)"),
 		// What is not HTTP at all has no path; every other 400 is ext_proc's or a direct response's.
-		reply(allOf(status(400), headerMissing(":path")), apierror.InvalidRequest, "the request is not valid HTTP"),
-		reply(allOf(status(400), headerMissing(":authority")), apierror.InvalidRequest, "the request has no Host header"),
+		reply(allOf(status(400), matches(headerAbsent(":path"))), apierror.InvalidRequest, "the request is not valid HTTP"),
+		reply(allOf(status(400), matches(headerAbsent(":authority"))), apierror.InvalidRequest, "the request has no Host header"),
 		reply(status(431), apierror.HeadersTooLarge, "the request's headers are too many or too large"),
 		// The buffer filter's; ext_proc says the same.
 		reply(status(413), apierror.BodyTooLarge, "the request body is larger than "+strconv.FormatInt(c.Server.MaxRequestBodySize, 10)+" bytes (SERVER_MAX_REQUEST_BODY_SIZE)"),
@@ -124,15 +124,6 @@ func compareStatus(op accesslogv3.ComparisonFilter_Op, code uint32) *accesslogv3
 	}}
 }
 
-func headerPresent(name string) *accesslogv3.AccessLogFilter { return headerFilter(name, true) }
-func headerMissing(name string) *accesslogv3.AccessLogFilter { return headerFilter(name, false) }
-
-func headerFilter(name string, present bool) *accesslogv3.AccessLogFilter {
-	return matches(&routev3.HeaderMatcher{
-		Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: present},
-	})
-}
-
 // matches looks at a header of the request.
 func matches(m *routev3.HeaderMatcher) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_HeaderFilter{
@@ -170,6 +161,9 @@ func detailed(rest string) *accesslogv3.AccessLogFilter {
 }
 
 func oneOf(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	if len(filters) == 1 { // Envoy wants two
+		return filters[0]
+	}
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_OrFilter{
 		OrFilter: &accesslogv3.OrFilter{Filters: filters},
 	}}
