@@ -47,8 +47,10 @@ func TestStreamsThatHoldMuchAreResetWhenMemoryIsFull(t *testing.T) {
 
 	open := func(c *h2, id uint32, path string) {
 		t.Helper()
-		require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true,
-			BlockFragment: c.head(":method", "GET", ":scheme", "http", ":authority", "x", ":path", path)}))
+		require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{
+			StreamID: id, EndHeaders: true, EndStream: true,
+			BlockFragment: c.head(":method", "GET", ":scheme", "http", ":authority", "x", ":path", path),
+		}))
 	}
 	small := e.h2(t, false)
 	open(small, 1, "/proxy/own/small")

@@ -40,8 +40,10 @@ func TestAConnectionMayHaveSoManyStreams(t *testing.T) {
 	c := e.h2(t, false)
 	whole := func(id uint32) {
 		t.Helper()
-		require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true,
-			BlockFragment: c.head(":method", "GET", ":scheme", "http", ":authority", "x", ":path", "/proxy/own/a")}))
+		require.NoError(t, c.WriteHeaders(http2.HeadersFrameParam{
+			StreamID: id, EndHeaders: true, EndStream: true,
+			BlockFragment: c.head(":method", "GET", ":scheme", "http", ":authority", "x", ":path", "/proxy/own/a"),
+		}))
 	}
 	announced := uint32(0)
 	for announced == 0 {

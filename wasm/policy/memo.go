@@ -31,7 +31,8 @@ func (r *Request) memoKey(written []byte) []byte {
 	if len(r.Provider)+len(r.Upstream)+len(r.Authority)+len(written) > maxMemoKey {
 		return nil
 	}
-	key := append(r.seen.scratch[:0], r.Provider...)
+	key := r.seen.scratch[:0]
+	key = append(key, r.Provider...)
 	key = append(append(key, 0), r.Upstream...)
 	key = append(append(key, 0), r.Authority...)
 	key = append(append(key, 0), written...)

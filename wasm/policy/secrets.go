@@ -47,8 +47,9 @@ func (s *seen) unescapeAgain(text []byte) ([]byte, bool) {
 		}
 		at = nextEscape(text, from)
 	}
-	s.inner = append(out, text[from:]...)
-	return s.inner, true
+	out = append(out, text[from:]...)
+	s.inner = out
+	return out, true
 }
 
 // nextEscape finds such an escape from a place on; -1 when there is none.
