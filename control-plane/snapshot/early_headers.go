@@ -10,7 +10,8 @@ import (
 )
 
 // earlyHeaders removes what only the gateway or Envoy may say, before a route is chosen; only then may something be
-// said. Envoy itself would obey x-envoy- headers (retries, timeouts) from private addresses.
+// said. Of x-envoy- headers Envoy drops those that it knows by itself, since it trusts no address; providers get none of
+// the others either.
 func earlyHeaders(in Input) *corev3.TypedExtensionConfig {
 	mutations := []*mutationv3.HeaderMutation{
 		removePrefix(catalog.InternalHeaderPrefix),
@@ -27,7 +28,8 @@ func earlyHeaders(in Input) *corev3.TypedExtensionConfig {
 }
 
 // certificateCaller names the caller after its verified certificate: the URI in it, else the host name, else the
-// subject, else its fingerprint: nobody with a certificate is nobody. It takes two steps, because a prefix would make a header also of a certificate that is not there.
+// subject, else its fingerprint: nobody with a certificate is nobody. It takes two steps, because a prefix would make a
+// header also of a certificate that is not there.
 func certificateCaller() []*mutationv3.HeaderMutation {
 	name := `%COALESCE({"operators":["DOWNSTREAM_PEER_URI_SAN","DOWNSTREAM_PEER_DNS_SAN","DOWNSTREAM_PEER_SUBJECT","DOWNSTREAM_PEER_FINGERPRINT_256"]})%`
 	return []*mutationv3.HeaderMutation{
