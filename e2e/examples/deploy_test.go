@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,11 @@ type pod struct {
 			Name          string `json:"name"`
 			ContainerPort int    `json:"containerPort"`
 		} `json:"ports"`
+		Resources struct {
+			Limits struct {
+				Memory string `json:"memory"`
+			} `json:"limits"`
+		} `json:"resources"`
 		Startup      probe `json:"startupProbe"`
 		Readiness    probe `json:"readinessProbe"`
 		Liveness     probe `json:"livenessProbe"`
@@ -215,6 +221,11 @@ func TestKubernetes(t *testing.T) {
 	}
 	if least := int(defaultDrain(t).Seconds()) + 10; p.Grace < least {
 		t.Errorf("terminationGracePeriodSeconds is %d, draining takes up to %d", p.Grace, least)
+	}
+	// The rest is for Envoy's other memory and for the Go process.
+	gibibytes, err := strconv.Atoi(strings.TrimSuffix(c.Resources.Limits.Memory, "Gi"))
+	if heap, _ := strconv.Atoi(env["ENVOY_MAX_HEAP"]); err != nil || heap == 0 || heap > gibibytes<<30*2/3 {
+		t.Errorf("ENVOY_MAX_HEAP is %d, and the kernel ends the container at %s", heap, c.Resources.Limits.Memory)
 	}
 	checkEnvFile(t, p, objects["Secret"], env)
 }
