@@ -45,6 +45,8 @@ type issuer struct {
 	url string
 	ca  *harness.CA // nil for plain HTTP
 
+	reserved net.Listener // for the first start: whoever else looks for a port meanwhile does not get this one
+
 	mu     sync.Mutex
 	keys   []signingKey // the first one signs, all are published
 	server *httptest.Server
@@ -64,7 +66,12 @@ type signingKey struct {
 // newIssuer starts one.
 func newIssuer(t harness.T) *issuer {
 	t.Helper()
-	i := newIssuerDown(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("OpenID provider: %v", err)
+	}
+	i := newIssuerAt(t, "http://"+l.Addr().String(), nil)
+	i.reserved = l
 	i.start(t)
 	return i
 }
@@ -76,7 +83,12 @@ func newIssuerDown(t harness.T, ca *harness.CA) *issuer {
 	if ca != nil {
 		scheme = "https"
 	}
-	i := &issuer{url: scheme + "://127.0.0.1:" + harness.FreePort(t), ca: ca, keys: []signingKey{newRSAKey(t, "first")}}
+	return newIssuerAt(t, scheme+"://127.0.0.1:"+harness.FreePort(t), ca)
+}
+
+func newIssuerAt(t harness.T, url string, ca *harness.CA) *issuer {
+	t.Helper()
+	i := &issuer{url: url, ca: ca, keys: []signingKey{newRSAKey(t, "first")}}
 	i.allow("https://nowhere.example")
 	return i
 }
@@ -125,9 +137,12 @@ func (i *issuer) start(t harness.T) {
 	s := httptest.NewUnstartedServer(mux)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // a certificate that is refused is what some tests want
 	_ = s.Listener.Close()
-	_, address, _ := strings.Cut(i.url, "://")
-	if s.Listener, err = net.Listen("tcp", address); err != nil {
-		t.Fatalf("OpenID provider: %v", err)
+	s.Listener, i.reserved = i.reserved, nil
+	if s.Listener == nil {
+		_, address, _ := strings.Cut(i.url, "://")
+		if s.Listener, err = net.Listen("tcp", address); err != nil {
+			t.Fatalf("OpenID provider: %v", err)
+		}
 	}
 	if i.ca != nil {
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{i.ca.Certificate(t, "127.0.0.1")}}
