@@ -53,8 +53,16 @@ func client(t testing.TB, l net.Listener) (*Client, *atomic.Int32) {
 // serve runs net/http's server behind a Client.
 func serve(t *testing.T, h http.HandlerFunc) (*Client, *atomic.Int32) {
 	l := listen(t)
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	var served sync.WaitGroup
+	var served sync.WaitGroup // connections too: the server keeps one for a moment that it has closed in the middle of a request
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ConnState: func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			served.Add(1)
+		case http.StateClosed:
+			served.Done()
+		default:
+		}
+	}}
 	served.Go(func() { _ = server.Serve(l) })
 	t.Cleanup(func() { _ = server.Close(); served.Wait() })
 	return client(t, l)
