@@ -142,7 +142,9 @@ func (t *Table) route(r Request, model string) (Entry, string, *Refusal) {
 	if name == "" {
 		prefix, rest, found := strings.Cut(model, "/")
 		if !found {
-			return Entry{}, "", &Refusal{Reason: NoPrefix, Model: model}
+			if _, provider := t.find(model); !provider {
+				return Entry{}, "", &Refusal{Reason: NoPrefix, Model: model}
+			}
 		}
 		if rest == "" {
 			return Entry{}, "", &Refusal{Reason: OnlyPrefix, Model: model}
