@@ -107,6 +107,7 @@ test-tools: build $(ENVOY_DEP) ## run the slow tests against a real MCP server a
 
 test-conformance: ## run the official MCP conformance suite (npm) against the MCP client
 	MCP_TEST_CONFORMANCE=1 $(GO) test -v -count=1 -timeout $(TEST_TIMEOUT) -run TestConformance ./tools/mcp/
+
 install-ratelimit: $(RATELIMIT) $(REDIS)
 
 test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared limits with the real rate limit service and a real Redis
