@@ -255,10 +255,11 @@ func newLoad(t testing.TB, g *harness.Gateway) *load {
 	return l
 }
 
-// asked asks without a pause, and gives the statuses of the answers when it is told to end.
+// asked asks again and again, and gives the statuses of the answers when it is told to end.
 func asked(t testing.TB, g *harness.Gateway, request string) (statuses func() map[int]int) {
 	t.Helper()
 	client := harness.NewClient(t)
+	client.Transport.(*http.Transport).MaxIdleConnsPerHost = 4
 	seen := make(chan map[int]int)
 	stop := make(chan struct{})
 	for range 4 {
@@ -279,6 +280,7 @@ func asked(t testing.TB, g *harness.Gateway, request string) (statuses func() ma
 				_, _ = io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
 				mine[resp.StatusCode]++
+				time.Sleep(time.Millisecond) // the machine has others
 			}
 		}()
 	}
