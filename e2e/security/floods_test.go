@@ -260,9 +260,11 @@ func TestOneConnectionHasSoManyStreamsAndNoMore(t *testing.T) {
 				told = v
 			}
 		case *http2.RSTStreamFrame:
+			if f.ErrCode != http2.ErrCodeRefusedStream { // SERVER_READ_TIMEOUT, on a machine that is very busy
+				continue
+			}
 			assert.EqualValues(t, most, told)
 			assert.EqualValues(t, 2*most+1, f.StreamID, "the one too many")
-			assert.Equal(t, http2.ErrCodeRefusedStream, f.ErrCode)
 			return
 		}
 	}
