@@ -26,7 +26,7 @@ var theExposed = harness.Shared(func(t harness.T) *exposed {
 	e := &exposed{provider: harness.NewProvider(t, nil)}
 	e.Gateway = harness.Start(t, harness.Env{
 		"PROVIDERS": "own", "OWN_API_URL": e.provider.URL + "/v1", "OWN_API_KEY": "sk-own", "DEMO_ENABLED": "true",
-		"SERVER_READ_TIMEOUT": "4s", "SERVER_MAX_HEADERS": "50", "SERVER_MAX_HEADER_SIZE": "16",
+		"SERVER_READ_TIMEOUT": "4s", "SERVER_MAX_HEADERS": "50", "SERVER_MAX_HEADER_SIZE": "16", "SERVER_MAX_REQUEST_BODY_SIZE": "1000000",
 	})
 	return e
 })
