@@ -235,7 +235,9 @@ func TestRightsChangeWhileTheGatewayRuns(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, ask())
 	write(t, w.rules, `{}`)
 	harness.Eventually(t, patience, "everything is allowed", func() bool { return ask() == http.StatusOK })
-	assert.Len(t, names(t, w.Do(t, http.MethodGet, "/v1/models", "", bearer("guest")), "id"), 5)
+	harness.Eventually(t, patience, "and shown", func() bool { // a moment later: requests are decided by the new rules first
+		return len(names(t, w.Do(t, http.MethodGet, "/v1/models", "", bearer("guest")), "id")) == 5
+	})
 	write(t, w.rules, "everyone: {allow: {models: [one/*]}}\ngroups: [wrong]\n")
 	w.Stderr.Await(t, patience, "line 2, groups")
 	assert.Equal(t, http.StatusOK, ask(), "a bad file is no file")
