@@ -22,11 +22,13 @@ apt-get download "${packages[@]}" || { apt-get update && apt-get download "${pac
 for package in *.deb; do dpkg-deb -x "$package" root; done
 rm -rf "$dir/root"
 mv root "$dir/root"
-libraries=$(dirname "$(find "$dir/root" -name 'libjemalloc.so*' -print -quit)")
-cat >"$part/redis-server" <<SCRIPT
+libraries=$(cd "$dir" && dirname "$(find root -name 'libjemalloc.so*' -print -quit)")
+new=$dir/.redis-server
+cat >"$new" <<SCRIPT
 #!/bin/sh
-LD_LIBRARY_PATH=$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} exec $dir/root/usr/bin/redis-server "\$@"
+here=\$(cd "\$(dirname "\$0")" && pwd) # a checkout may be moved
+LD_LIBRARY_PATH=\$here/$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} exec "\$here/root/usr/bin/redis-server" "\$@"
 SCRIPT
-chmod +x "$part/redis-server"
-"$part/redis-server" --version
-mv "$part/redis-server" "$dir/redis-server"
+chmod +x "$new"
+"$new" --version
+mv "$new" "$dir/redis-server"
