@@ -1,7 +1,8 @@
 package main
 
 import (
-	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -9,19 +10,11 @@ import (
 // What one request costs the built file, with a host that does next to nothing: the time of the Go code in the machine and
 // of its calls. Rows are configurations; the difference to none is what a policy costs.
 func BenchmarkTheBuiltFilter(b *testing.B) {
-	var rules []string
-	for i := range 100 {
-		match := fmt.Sprintf(`"model":["mock/team-%d-*"]`, i)
-		switch i % 4 {
-		case 1:
-			match = fmt.Sprintf(`"headers":{"x-team":["team-%d"]}`, i)
-		case 2:
-			match = fmt.Sprintf(`"provider":["provider-%d"],"stream":true`, i)
-		case 3:
-			match = fmt.Sprintf(`"model":["mock/*-%d"],"tools":true`, i)
-		}
-		rules = append(rules, fmt.Sprintf(`{"name":"rule-%d","match":{%s},"act":"deny"}`, i, match))
+	raw, err := os.ReadFile(filepath.Join("policy", "testdata", "hundred_rules.jsonl")) // a rule a line, none of which holds
+	if err != nil {
+		b.Fatal(err)
 	}
+	rules := strings.Split(strings.TrimSpace(string(raw)), "\n")
 	body := []byte(`{"model":"openai/gpt-bench","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"` +
 		strings.Repeat("Tell me of the sea. ", 14) + `"}],"temperature":0.2}`)
 	for _, row := range []struct{ name, policy string }{

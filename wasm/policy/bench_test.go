@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -72,19 +74,11 @@ func BenchmarkDecide(b *testing.B) {
 func BenchmarkRulesOfAllKinds(b *testing.B) {
 	body := []byte(`{"model":"mock/bench","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"` +
 		strings.Repeat("Tell me of the sea. ", 14) + `"}],"temperature":0.2}`)
-	var rules []string
-	for i := range 100 {
-		match := fmt.Sprintf(`"model":["mock/team-%d-*"]`, i)
-		switch i % 4 {
-		case 1:
-			match = fmt.Sprintf(`"headers":{"x-team":["team-%d"]}`, i)
-		case 2:
-			match = fmt.Sprintf(`"provider":["provider-%d"],"stream":true`, i)
-		case 3:
-			match = fmt.Sprintf(`"model":["mock/*-%d"],"tools":true`, i)
-		}
-		rules = append(rules, fmt.Sprintf(`{"name":"rule-%d","match":{%s},"act":"deny"}`, i, match))
+	raw, err := os.ReadFile(filepath.Join("testdata", "hundred_rules.jsonl")) // a rule a line, none of which holds
+	if err != nil {
+		b.Fatal(err)
 	}
+	rules := strings.Split(strings.TrimSpace(string(raw)), "\n")
 	for _, n := range []int{0, 1, 2, 3, 4, 20, 100} {
 		b.Run(fmt.Sprintf("%d rules", n), func(b *testing.B) {
 			p, problems := Parse([]byte(`{"rules":[`+strings.Join(rules[:n], ",")+`]}`), "mock")
