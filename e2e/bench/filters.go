@@ -26,14 +26,10 @@ func (b *bench) startFilters(ctx context.Context, mockPort int) ([]*target, erro
 		{"wasm", list{"WASM_ENABLED=true"}},
 		{"wasm-policy", list{"WASM_ENABLED=true", "POLICY_FILE=" + rules}},
 	} {
-		o := *b.options
-		o.gatewayName = kind.name
-		o.gatewayEnv = append(append(list{}, b.gatewayEnv...), kind.env...)
-		t, err := startGateway(ctx, &o, b.fleet, b.envoy, mockPort)
+		t, err := b.startAnother(ctx, kind.name, kind.env, mockPort)
 		if err != nil {
 			return nil, err
 		}
-		b.fleet.remember(t.proc)
 		out = append(out, t)
 	}
 	return out, nil

@@ -73,6 +73,19 @@ func (t *target) answers(path string) func(context.Context) error {
 	}
 }
 
+// startAnother starts one more gateway, with more in its environment.
+func (b *bench) startAnother(ctx context.Context, name string, env list, mockPort int) (*target, error) {
+	o := *b.options
+	o.gatewayName = name
+	o.gatewayEnv = append(append(list{}, b.gatewayEnv...), env...)
+	t, err := startGateway(ctx, &o, b.fleet, b.envoy, mockPort)
+	if err != nil {
+		return nil, err
+	}
+	b.fleet.remember(t.proc) // should it die, its Envoy must still be ended
+	return t, nil
+}
+
 // listens says that an Envoy has begun to take connections, which it does when its filters are ready.
 func (t *target) listens(ctx context.Context) error {
 	conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", t.Addr)

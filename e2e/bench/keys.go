@@ -14,20 +14,16 @@ import (
 const callerKeys = 100
 
 // startKeys starts a gateway that asks who calls (ext_authz), with the key that every request of the bench has.
-func (b *bench) startKeys(ctx context.Context, mockPort int) (*target, error) {
+func (b *bench) startKeys(ctx context.Context, mockPort int) ([]*target, error) {
 	file := filepath.Join(b.fleet.dir, "keys.yaml")
 	if err := os.WriteFile(file, []byte(keysOf(callerKeys)), 0o600); err != nil {
 		return nil, err
 	}
-	o := *b.options
-	o.gatewayName = "keys"
-	o.gatewayEnv = append(append(list{}, b.gatewayEnv...), "API_KEYS_FILE="+file)
-	t, err := startGateway(ctx, &o, b.fleet, b.envoy, mockPort)
+	t, err := b.startAnother(ctx, "keys", list{"API_KEYS_FILE=" + file}, mockPort)
 	if err != nil {
 		return nil, err
 	}
-	b.fleet.remember(t.proc)
-	return t, nil
+	return []*target{t}, nil
 }
 
 // keysOf makes a file of keys, the bench's own the last of them.

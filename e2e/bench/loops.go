@@ -61,14 +61,10 @@ func (b *bench) measureLoops(ctx context.Context, mock *target) error {
 		return fmt.Errorf("MCP server: %w: %s", err, tools.logTail())
 	}
 	toolAddr := strings.TrimSpace(line)
-	o := *b.options
-	o.gatewayName = "gateway-with-tools"
-	o.gatewayEnv = append(append(list{}, o.gatewayEnv...), "MCP_ENABLED=true", "MCP_EXPOSE=true", "MCP_SERVERS=bench=http://"+toolAddr+"/mcp")
-	t, err := startGateway(ctx, &o, b.fleet, b.envoy, mockPort(mock.Addr))
+	t, err := b.startAnother(ctx, "gateway-with-tools", list{"MCP_ENABLED=true", "MCP_EXPOSE=true", "MCP_SERVERS=bench=http://" + toolAddr + "/mcp"}, mockPort(mock.Addr))
 	if err != nil {
 		return err
 	}
-	b.fleet.remember(t.proc)
 	if err := waitFor(ctx, t.proc, b.startLimit, hasTools(t)); err != nil {
 		return err
 	}

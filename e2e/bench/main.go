@@ -175,7 +175,8 @@ func (o *options) limit() time.Duration {
 	if o.timeLimit > 0 {
 		return o.timeLimit
 	}
-	cells := time.Duration(2 * len(o.conns) * (2*o.rounds + 1))
+	targets := 1 + len(measured) // raw Envoy too; and once the mock alone
+	cells := time.Duration(2 * len(o.conns) * (targets*o.rounds + 1))
 	streams := 2 * (streamChunks*o.pause*2 + 10*time.Second)
 	loops := time.Duration(6*o.rounds)*(o.duration+o.warmup+time.Second) + time.Minute + restTime
 	return 2*(cells*(o.duration+o.warmup+time.Second)+streams+loops) + 2*o.startLimit + o.idle + time.Minute
@@ -212,22 +213,8 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}
 	b.report.BinaryMB = sizes(b.envoy, gateway)
 	targets := []*target{raw, gateway}
-	if b.wasm && !b.standIn && b.gatewayURL == "" {
-		more, err := b.startFilters(ctx, mockPort(mock.Addr))
-		if err != nil {
-			return err
-		}
-		targets = append(targets, more...)
-	}
-	if b.keys && !b.standIn && b.gatewayURL == "" {
-		t, err := b.startKeys(ctx, mockPort(mock.Addr))
-		if err != nil {
-			return err
-		}
-		targets = append(targets, t)
-	}
-	if b.floors && !b.standIn {
-		more, err := b.startFloors(ctx, mockPort(mock.Addr))
+	if b.startsGateways() {
+		more, err := b.startOthers(ctx, mockPort(mock.Addr))
 		if err != nil {
 			return err
 		}
@@ -255,10 +242,32 @@ func (b *bench) run(ctx context.Context) (err error) {
 		}
 		b.report.Streams = append(b.report.Streams, s)
 	}
-	if !b.loops || b.standIn || b.gatewayURL != "" {
+	if !b.loops || !b.startsGateways() {
 		return nil
 	}
 	return b.measureLoops(ctx, mock)
+}
+
+// startsGateways says whether gateways are started here, so that there can be several, set up in different ways.
+func (o *options) startsGateways() bool { return !o.standIn && o.gatewayURL == "" }
+
+// startOthers starts what is measured besides raw Envoy and the gateway, as far as the flags want it.
+func (b *bench) startOthers(ctx context.Context, mockPort int) ([]*target, error) {
+	var out []*target
+	for _, kind := range []struct {
+		wanted bool
+		start  func(context.Context, int) ([]*target, error)
+	}{{b.wasm, b.startFilters}, {b.keys, b.startKeys}, {b.floors, b.startFloors}} {
+		if !kind.wanted {
+			continue
+		}
+		more, err := kind.start(ctx, mockPort)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
 }
 
 func (b *bench) prepare() (err error) {
