@@ -163,9 +163,9 @@ func (g *gathering) addCall(raw []byte, place string) (released [][]byte) {
 	return append(released, g.addTo(c, raw, doc, function, custom)...)
 }
 
-// begin makes room for a call. Those before it have their names by now.
+// begin makes room for a call. The names of those before it are whole by now, where they have begun.
 func (g *gathering) begin(c *slot) (released [][]byte) {
-	released = g.decideAll()
+	released = g.decideAll(func(c *slot) bool { return c.name.Len() > 0 })
 	g.calls = append(g.calls, c)
 	return released
 }
@@ -180,23 +180,34 @@ func (g *gathering) addTo(c *slot, raw []byte, doc, function jsonedit.Doc, custo
 		return nil
 	}
 	c.held = append(c.held, raw)
-	if c.arguments.Len() > 0 || custom { // a name may come in pieces, but not after the arguments have begun
+	if c.name.Len() > 0 && c.arguments.Len() > 0 || custom { // a name may come in pieces, but not after the arguments have begun
 		return g.decide(c)
 	}
 	return nil
 }
 
-// slotOf finds the call that a delta is of. Some servers leave the index out, or give every call the same.
+// slotOf finds the call that a delta is of. Some servers leave the index out, give every call the same, or begin a call at
+// one index and go on at another.
 func (g *gathering) slotOf(doc, function jsonedit.Doc, place string) (c *slot, isNew bool) {
-	key := place
-	if v, ok := present(doc, "index"); ok {
-		key = string(v.Raw())
+	key, id, name := place, text(doc, "id"), text(function, "name")
+	index, indexed := present(doc, "index")
+	if indexed {
+		key = string(index.Raw())
 	}
 	c = g.byIndex[key]
-	if key == "" && g.last != nil {
-		c = g.last
+	if !indexed {
+		if known := g.withID(id); known != nil {
+			c = known
+		} else if key == "" {
+			c = g.last
+		}
 	}
-	if c != nil && !c.endsBefore(text(doc, "id"), function) {
+	if c == nil && id == "" && name == "" && g.last != nil && len(g.byIndex) < maxCalls && !g.last.complete() { // a piece of it
+		c = g.last
+		g.byIndex[key] = c
+	}
+	unmarked := !indexed && id == ""
+	if c != nil && !c.endsBefore(id, name, function, unmarked) {
 		return c, false
 	}
 	if g.byIndex == nil {
@@ -209,19 +220,38 @@ func (g *gathering) slotOf(doc, function jsonedit.Doc, place string) (c *slot, i
 	return c, true
 }
 
-// endsBefore says that a delta at the same index is of another call all the same: it has a name and another id, or begins
-// arguments where the call has all of its own (Gemini's streams of parallel calls were like that, without ids).
-func (c *slot) endsBefore(id string, function jsonedit.Doc) bool {
+// withID gives the newest call of an id.
+func (g *gathering) withID(id string) *slot {
+	for _, c := range slices.Backward(g.calls) {
+		if id != "" && c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// endsBefore says that a delta at the same place is of another call all the same. It has a name, and then another id, or
+// another name than the one whose arguments have begun; or it begins arguments where the call has all of its own (Gemini's
+// streams of parallel calls were like that, without ids). An unmarked one, of neither index nor id, begins a call by its
+// name alone once the one before is complete.
+func (c *slot) endsBefore(id, name string, function jsonedit.Doc, unmarked bool) bool {
 	switch {
-	case text(function, "name") == "":
+	case name == "" || c.name.Len() == 0 && c.arguments.Len() > 0: // its name comes late
 		return false
 	case id != "" && c.id != "" && id != c.id:
+		return true
+	case name != c.name.String() && c.arguments.Len() > 0 && (id == "" || id != c.id):
 		return true
 	}
 	v, _ := present(function, "arguments")
 	piece, isText := v.Text()
-	return (v.Kind == jsonedit.Object || isText && strings.HasPrefix(strings.TrimSpace(piece), "{")) &&
-		c.arguments.Len() <= maxJudged && json.Valid([]byte(c.arguments.String()))
+	begins := v.Kind == jsonedit.Object || isText && strings.HasPrefix(strings.TrimSpace(piece), "{")
+	return (begins || unmarked) && c.complete()
+}
+
+// complete says that a call has all of its arguments.
+func (c *slot) complete() bool {
+	return c.arguments.Len() <= maxJudged && json.Valid([]byte(c.arguments.String()))
 }
 
 // take adds a delta's members to the call.
@@ -233,11 +263,11 @@ func (c *slot) take(doc, function jsonedit.Doc) {
 		c.kind = kind
 	}
 	if name := text(function, "name"); name != c.name.String() { // some servers repeat it in every delta
-		if c.arguments.Len() == 0 {
+		if c.name.Len() == 0 || c.arguments.Len() == 0 {
 			c.name.WriteString(name)
 		}
 	}
-	if !c.clients {
+	if !c.clients || c.arguments.Len() <= maxJudged {
 		if v, _ := present(function, "arguments"); v.Kind == jsonedit.Object {
 			c.arguments.Write(v.Raw())
 		} else {
@@ -295,10 +325,10 @@ func (c *slot) told(raw []byte) []byte {
 	return slices.Concat([]byte(`{"tool_calls":[`), doc.Insert(nil, "index", strconv.AppendInt(nil, int64(c.out), 10)), []byte(`]}`))
 }
 
-// decideAll decides the calls that are still open.
-func (g *gathering) decideAll() (released [][]byte) {
+// decideAll decides the calls that are still open and ready.
+func (g *gathering) decideAll(ready func(*slot) bool) (released [][]byte) {
 	for _, c := range g.calls {
-		if !c.decided {
+		if !c.decided && ready(c) {
 			released = append(released, g.decide(c)...)
 		}
 	}

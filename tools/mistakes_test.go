@@ -148,6 +148,39 @@ func TestCallsInStreamsThatAreSplitInOddWays(t *testing.T) {
 			`[{"index":1,"id":"a","function":{"name":"mcp_calc_add","arguments":""}},{"index":7,"id":"b","function":{"name":"a2a_bot_ask","arguments":""}}]`,
 			`[{"index":7,"function":{"arguments":"{\"b\":2"}},{"index":1,"function":{"arguments":"{\"a\":1}"}}]`, `[{"index":7,"function":{"arguments":"}"}}]`, `[]`, `null`, `[null,1,"x",{}]`,
 		}, two},
+		"no index and no id, in pieces": {"tool_calls", []string{
+			`[{"function":{"name":"mcp_calc_add","arguments":""}}]`, `[{"function":{"arguments":"{\"a\":"}}]`, `[{"function":{"arguments":"1}"}}]`,
+			`[{"type":"function","function":{"name":"a2a_bot_ask","arguments":""}}]`, `[{"function":{"arguments":"{\"b\":2}"}}]`,
+		}, two},
+		"no index and no id, the same tool in pieces": {"tool_calls", []string{
+			`[{"function":{"name":"mcp_calc_add","arguments":""}}]`, `[{"function":{"arguments":"{\"a\":1}"}}]`,
+			`[{"function":{"name":"mcp_calc_add"}}]`, `[{"function":{"arguments":"{\"a\":"}}]`, `[{"function":{"arguments":"2}"}}]`,
+		}, same},
+		"no id, index 0 for all, in pieces": {"tool_calls", []string{
+			`[{"index":0,"function":{"name":"mcp_calc_add","arguments":""}}]`, `[{"index":0,"function":{"arguments":"{\"a\":1}"}}]`,
+			`[{"index":0,"function":{"name":"a2a_bot_ask","arguments":""}}]`, `[{"index":0,"function":{"arguments":"{\"b\":2}"}}]`,
+		}, two},
+		"the index left out, ids in turn": {"tool_calls", []string{
+			`[{"id":"a","function":{"name":"mcp_calc_add","arguments":""}}]`, `[{"id":"b","function":{"name":"a2a_bot_ask","arguments":"{\"b\""}}]`,
+			`[{"id":"a","function":{"arguments":"{\"a\":1}"}}]`, `[{"id":"b","function":{"arguments":":2}"}}]`,
+		}, two},
+		"the index left out, ids in turn and together": {"tool_calls", []string{
+			`[{"id":"a","function":{"name":"mcp_calc_add","arguments":"{"}}]`, `[{"id":"a","function":{"arguments":"\"a\":1}"}},{"id":"b","function":{"name":"a2a_bot_ask","arguments":"{\"b\""}}]`,
+			`[{"id":"b","function":{"arguments":":2}"}}]`,
+		}, two},
+		"begun at index 0, gone on at index 1": {"tool_calls", []string{ // agno-agi/agno#8880
+			`[{"index":0,"id":"a","function":{"name":"mcp_calc_add","arguments":""}}]`, `[{"index":0,"function":{"arguments":"{\"a\":1}"}}]`,
+			`[{"index":0,"id":"b","function":{"name":"a2a_bot_ask","arguments":""}}]`, `[{"index":1,"function":{"arguments":"{\"b\""}}]`,
+			`[{"index":1,"function":{"arguments":":2}"}}]`, `[{"index":1,"function":{"arguments":""}}]`,
+		}, two},
+		"the name after the arguments have begun": {"tool_calls", []string{ // vercel/ai#14722
+			`[{"index":0,"id":"a","type":"function","function":{"arguments":"{\"a\""}}]`, `[{"index":0,"id":"a","function":{"name":"mcp_calc_add","arguments":":1}"}}]`,
+			`[{"index":1,"id":"b","type":"function","function":{"name":"","arguments":"{\"b\":2}"}}]`, `[{"index":1,"function":{"name":"a2a_bot_ask","arguments":""}}]`,
+		}, two},
+		"the names last of all": {"tool_calls", []string{
+			`[{"index":0,"id":"a","function":{"arguments":"{\"a\":1}"}},{"index":1,"id":"b","function":{"arguments":"{\"b\":2}"}}]`,
+			`[{"index":0,"function":{"name":"mcp_calc_add"}},{"index":1,"function":{"name":"a2a_bot_ask"}}]`,
+		}, two},
 		"arguments that are not quoted": {"tool_calls", []string{
 			`[{"index":0,"id":"a","function":{"name":"mcp_calc_add","arguments":{"a":1}}},{"index":1,"id":"b","function":{"name":"a2a_bot_ask","arguments":{"b":2}}}]`,
 		}, two},
@@ -164,6 +197,30 @@ func TestCallsInStreamsThatAreSplitInOddWays(t *testing.T) {
 			wellFormed(t, r)
 			if got := followed(t, s); strings.Join(got, "\n") != strings.Join(c.want, "\n") || strings.Contains(r.body, "tool_calls") {
 				t.Errorf("got %q, want %q\n%s", got, c.want, r.body)
+			}
+		})
+	}
+}
+
+// The client's own calls are told apart likewise, and get the index that their server should have given them. The pieces stay
+// in their order.
+func TestAClientsCallsInStreamsThatAreSplitInOddWays(t *testing.T) {
+	for name, c := range map[string]struct{ calls, want []string }{
+		"no index and no id": {[]string{
+			`[{"function":{"name":"weather","arguments":""}}]`, `[{"function":{"arguments":"{\"a\":"}}]`, `[{"function":{"arguments":"1}"}}]`,
+			`[{"function":{"name":"weather","arguments":""}}]`, `[{"function":{"arguments":"{\"a\":2}"}}]`,
+		}, []string{`weather{"a":1}`, `weather{"a":2}`}},
+		"the names last of all": {[]string{
+			`[{"index":0,"id":"a","function":{"arguments":"{\"a\":1}"}}]`, `[{"index":1,"id":"b","function":{"arguments":"{\"a\":2}"}}]`,
+			`[{"index":1,"function":{"name":"weather"}}]`, `[{"index":0,"function":{"name":"weather"}}]`,
+		}, []string{`{"a":2}weather`, `{"a":1}weather`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, ordinary(), &script{answers: []string{deltas("tool_calls", c.calls...)}})
+			r := s.post(ask("x", streaming, clientTool))
+			wellFormed(t, r)
+			if strings.Join(r.seen.calls, "\n") != strings.Join(c.want, "\n") {
+				t.Errorf("got %q, want %q\n%s", r.seen.calls, c.want, r.body)
 			}
 		})
 	}

@@ -60,7 +60,7 @@ func (st *stream) endTurn(dst []byte) ([]byte, *turn, error) {
 	if err != nil {
 		return dst, nil, err
 	}
-	for _, delta := range st.turn.decideAll() {
+	for _, delta := range st.turn.decideAll(func(*slot) bool { return true }) {
 		dst = st.send(dst, st.pattern(nil, delta, null))
 	}
 	t := st.turn.end()
