@@ -65,7 +65,7 @@ var arrows = []struct {
 	{"tools/mcp", []string{"tools", "providers/sse"}},
 
 	{"wasm", []string{"wasm/policy", "providers", "providers/catalog", "providers/jsonedit"}},
-	{"wasm/policy", []string{"providers/jsonedit"}}, // RATIONALE.md: one reader of bodies
+	{"wasm/policy", []string{"providers/jsonedit", "providers/routing"}}, // RATIONALE.md: one reader of requests
 }
 
 // outside: imports from other modules that only some rooms may have, or that some may not have.

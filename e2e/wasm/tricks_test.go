@@ -41,6 +41,8 @@ func TestTricksAtTheEdge(t *testing.T) {
 				"by query, against a prefix":   {chat + "?provider=one", "", `{"model":"dear/two"}`, 402},
 				"an escaped query":             {chat + "?provider=%6fne", "", bad, 402},
 				"a query in capitals":          {chat + "?provider=ONE", "", bad, 402},
+				"the query, of LocalAI":        {chat + "?provider=one&model=dear-1", "", `{"model":"cheap"}`, 400},
+				"proxied, the query":           {proxied + "?mod%65l=dear-1", "", `{"model":"cheap"}`, 400},
 				"proxied":                      {proxied, "", bad, 402},
 				"proxied in capitals":          {"/PROXY/ONE/chat/completions", "", bad, 402},
 				"proxied in some capitals":     {"/Proxy/one/Chat/Completions", "", bad, 402},

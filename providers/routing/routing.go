@@ -212,13 +212,13 @@ func SecondModel(doc jsonedit.Doc) string {
 	return ""
 }
 
-// moreModels are members with models to fall back on: OpenRouter's, and LiteLLM's.
-var moreModels = [...]string{"models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"}
+// FallbackMembers are members with models to fall back on: OpenRouter's, and LiteLLM's.
+var FallbackMembers = [...]string{"models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"}
 
 // MoreModelsIn gives the name of a member with models to fall back on, or "": one of them would be past the allow-list.
 func MoreModelsIn(doc jsonedit.Doc) string {
 	for name, v := range doc.All() {
-		for _, more := range moreModels {
+		for _, more := range FallbackMembers {
 			if strings.EqualFold(name, more) && v.Kind != jsonedit.Null {
 				return name
 			}

@@ -34,7 +34,7 @@ func ParseTarget(path string) (Target, Reason) {
 	if !hasQuery {
 		return t, ""
 	}
-	t.Queried = namesModel(query)
+	t.Queried = QueryNamesModel(query)
 	if !strings.Contains(query, "provider") {
 		return t, ""
 	}
@@ -64,9 +64,9 @@ func ParseTarget(path string) (Target, Reason) {
 // proxy begins the paths of providers' own APIs; routes take it in any case.
 const proxy = "/proxy/"
 
-// namesModel says whether a query has a parameter that a server could read as model. What has an escape that cannot be
+// QueryNamesModel says whether a query has a parameter that a server could read as model. What has an escape that cannot be
 // read is taken for one.
-func namesModel(query string) bool {
+func QueryNamesModel(query string) bool {
 	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, _ := strings.Cut(pair, "=")
 		if plain, ok := unescape(name); !ok || strings.EqualFold(plain, "model") {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
 )
 
 // halt is why an evaluation cannot go on: those after waiting refuse.
@@ -217,9 +218,6 @@ func snakeCase(name []byte) bool {
 
 func withoutUnderscores(s string) string { return strings.ReplaceAll(s, "_", "") }
 
-// moreModels name models besides the one of a request: those that OpenRouter and LiteLLM fall back on.
-var moreModels = [...]string{"models", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"}
-
 // maxModel bounds the bytes of a model's name: every pattern of a policy is compared with it.
 const maxModel = 1024
 
@@ -228,6 +226,9 @@ func (r *Request) model(p *Policy) bool {
 	s := &r.seen
 	if s.modelDone {
 		return s.full != ""
+	}
+	if _, query, ok := strings.Cut(r.Path, "?"); ok && p.asksModel && r.inspected(p) && routing.QueryNamesModel(query) {
+		return r.refuse("model", "name the model in the body and not in the query: this policy decides by the model, and some servers would take the one of the query")
 	}
 	name, written := r.Model, []byte(nil) // written is as the body has it, with its escapes
 	if name == "" {

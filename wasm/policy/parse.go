@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
+	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
 )
 
 // Parse reads a policy as JSON. When there are problems, it gives all of them and no policy. The policy keeps nothing of
@@ -134,8 +135,8 @@ func (r *reader) name(path string, v jsonedit.Value) string {
 func (p *Policy) prepare() {
 	p.guarded = []string{"model", "stream", "messages", "input", "contents", "system", "instructions"}
 	p.guarded = append(p.guarded, toolMembers[:]...)
-	p.guarded = append(p.guarded, moreModels[:]...)
-	asksModel, edited := false, []string(nil)
+	p.guarded = append(p.guarded, routing.FallbackMembers[:]...)
+	var edited []string
 	p.guarded = append(p.guarded, capNames[:]...)
 	p.guarded = append(p.guarded, geminiConfigs[:]...)
 	var all lookups
@@ -145,7 +146,7 @@ func (p *Policy) prepare() {
 		p.guarded = append(p.guarded, rule.act.require...)
 		p.guarded = append(p.guarded, rule.act.remove...)
 		edited = append(edited, rule.act.remove...)
-		asksModel = asksModel || len(rule.match.models) > 0 || rule.unless != nil && len(rule.unless.models) > 0 || rule.act.model != ""
+		p.asksModel = p.asksModel || len(rule.match.models) > 0 || rule.unless != nil && len(rule.unless.models) > 0 || rule.act.model != ""
 		for _, e := range rule.act.set {
 			p.guarded = append(p.guarded, e.Name)
 			edited = append(edited, e.Name)
@@ -157,8 +158,8 @@ func (p *Policy) prepare() {
 			p.needsBody = p.needsBody || slices.ContainsFunc(b.key, func(k keyPart) bool { return k.kind == keyModel || k.kind == keyProvider })
 		}
 	}
-	for _, name := range moreModels {
-		if asksModel && !slices.Contains(edited, name) {
+	for _, name := range routing.FallbackMembers {
+		if p.asksModel && !slices.Contains(edited, name) {
 			p.moreModels = append(p.moreModels, name)
 		}
 	}

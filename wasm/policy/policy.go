@@ -24,6 +24,7 @@ type Policy struct {
 	guarded []string // member names that may not appear in other spellings
 	headers []string // that rules, and the reading of bodies, ask for
 
+	asksModel  bool     // of a rule
 	moreModels []string // members that name further models, which are not to be there; none where no rule asks for models
 
 	guardsCapitals bool // one of them holds capitals
