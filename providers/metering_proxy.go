@@ -33,7 +33,6 @@ func (d *Directory) ProxyTakes(path string, body []byte) Take {
 
 // isBatch tells the paths at which providers take many requests for later: OpenAI's and Anthropic's, Mistral's, Google's.
 func isBatch(path string) bool {
-	path = strings.TrimSuffix(path, "/")
 	return strings.HasSuffix(path, "/batches") || strings.HasSuffix(path, "/batch/jobs") ||
 		strings.HasSuffix(path, ":batchGenerateContent") || strings.HasSuffix(path, ":asyncBatchEmbedContent")
 }

@@ -13,18 +13,17 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
 )
 
-// proxiedPath gives the provider's own path of a :path under /proxy/{provider}/, unescaped, as the provider will read it.
+// proxiedPath gives the provider's own path of a :path under /proxy/{provider}/, as a lenient provider may read it.
 func proxiedPath(path string) (string, *apierror.Error) {
 	path, _, _ = strings.Cut(path, "?")
 	parts := strings.SplitN(path, "/", 4) // "", proxy, the provider, the rest
 	if len(parts) < 4 {
 		return "/", nil
 	}
-	rest, err := url.PathUnescape(parts[3])
-	if err != nil {
+	if _, err := url.PathUnescape(parts[3]); err != nil {
 		return "", apierror.New(apierror.InvalidRequest, "the path has an escape that cannot be read")
 	}
-	return "/" + rest, nil
+	return routing.CleanPath("/" + parts[3]), nil
 }
 
 // pathModels gives the model that some APIs have in the path: /run/{model} (Cloudflare), /models/{model}:{verb} (Google),
@@ -34,10 +33,10 @@ func pathModels(path string) ([]string, *apierror.Error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	segments := strings.Split(path, "/")
 	for i, s := range segments[:len(segments)-1] {
 		rest := segments[i+1:]
-		switch s {
+		switch strings.ToLower(s) {
 		case "run":
 			return []string{strings.Join(rest, "/")}, nil
 		case "models":

@@ -90,14 +90,11 @@ func unescape(s string) (string, bool) {
 		case '+':
 			out = append(out, ' ')
 		case '%':
-			if i+2 >= len(s) {
+			c, ok := escaped(s[i:])
+			if !ok {
 				return "", false
 			}
-			high, low := strings.IndexByte(hexDigits, s[i+1]), strings.IndexByte(hexDigits, s[i+2])
-			if high < 0 || low < 0 {
-				return "", false
-			}
-			out = append(out, byte(high%16<<4|low%16))
+			out = append(out, c)
 			i += 2
 		default:
 			out = append(out, s[i])
@@ -105,6 +102,3 @@ func unescape(s string) (string, bool) {
 	}
 	return string(out), true
 }
-
-// hexDigits have their value as their place, modulo 16.
-const hexDigits = "0123456789abcdef0123456789ABCDEF"

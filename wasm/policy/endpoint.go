@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/routing"
+)
 
 // Endpoint is the kind of request, which says how its body is read.
 type Endpoint uint8
@@ -78,7 +82,7 @@ func readTarget(method, raw string) target {
 		}
 	}
 	bare, _, _ := strings.Cut(raw, "?")
-	t := target{path: cleanPath(bare), modelAt: -1}
+	t := target{path: routing.CleanPath(bare), modelAt: -1}
 	if method != "POST" {
 		return t
 	}
@@ -143,51 +147,6 @@ func lowerASCII(s string) string {
 		return string(out)
 	}
 	return s
-}
-
-// cleanPath gives the path as a lenient server may read it: escapes resolved, slashes single, dot segments gone, no slash
-// at the end. Ordinary paths are given back as they are.
-func cleanPath(path string) string {
-	if path == "" {
-		return "/"
-	}
-	if strings.IndexByte(path, '%') < 0 && strings.IndexByte(path, '\\') < 0 && strings.IndexByte(path, ';') < 0 &&
-		!strings.Contains(path, "//") && !strings.Contains(path, "/.") && (path == "/" || path[len(path)-1] != '/') {
-		return path
-	}
-	decoded := strings.ReplaceAll(unescapePath(path), `\`, "/")
-	var kept []string
-	for segment := range strings.SplitSeq(decoded, "/") {
-		segment, _, _ = strings.Cut(segment, ";") // parameters of a segment
-		switch segment {
-		case "", ".":
-		case "..":
-			kept = kept[:max(0, len(kept)-1)]
-		default:
-			kept = append(kept, segment)
-		}
-	}
-	return "/" + strings.Join(kept, "/")
-}
-
-// unescapePath resolves percent escapes once; what is none stays.
-func unescapePath(path string) string {
-	if strings.IndexByte(path, '%') < 0 {
-		return path
-	}
-	out := make([]byte, 0, len(path))
-	for i := 0; i < len(path); i++ {
-		if path[i] == '%' && i+2 < len(path) {
-			high, low := hex(path[i+1]), hex(path[i+2])
-			if high >= 0 && low >= 0 {
-				out = append(out, byte(high<<4|low))
-				i += 2
-				continue
-			}
-		}
-		out = append(out, path[i])
-	}
-	return string(out)
 }
 
 func hex(c byte) int {
