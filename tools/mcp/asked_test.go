@@ -62,3 +62,37 @@ func TestAServerThatAsksWithoutEnd(t *testing.T) {
 	assert.LessOrEqual(t, most.Load(), int32(mostAnswers))
 	assert.Positive(t, most.Load())
 }
+
+// Servers made with the Python SDK ask in the stream of the session, not in that of the call, and say nothing of their tools
+// ever changing.
+func TestAToolThatAsksInTheStreamOfItsSession(t *testing.T) {
+	answers := make(chan string, 1)
+	f := newFake(t, false, tool("echo"))
+	f.hook = func(w http.ResponseWriter, r *http.Request, m message) bool {
+		switch {
+		case m.Method == "initialize":
+			f.mu.Lock()
+			f.sessions["only"] = true
+			f.mu.Unlock()
+			w.Header().Set("Mcp-Session-Id", "only")
+			reply(w, m, `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"fake","version":"1"}}`)
+		case r.Method == http.MethodPost && m.Method == "":
+			answers <- string(m.ID)
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			return false
+		}
+		return true
+	}
+	f.call = func(w http.ResponseWriter, _ *http.Request, m message) {
+		f.mu.Lock()
+		for _, s := range f.streams {
+			s <- `{"jsonrpc":"2.0","id":"ask","method":"roots/list"}`
+		}
+		f.mu.Unlock()
+		reply(w, m, says("answered "+<-answers)) // or the call's deadline ends the test
+	}
+	m := start(t, quick(Server{Name: "s", URL: f.url()}))
+	eventually(t, "the server is listened to", func() bool { return f.listeners() > 0 })
+	assert.Equal(t, `answered "ask"`, call(t, m, "mcp_s_echo", "").Text)
+}

@@ -73,7 +73,7 @@ func (d *dialer) session(ctx, life context.Context) (*connection, error) {
 		return nil, err
 	}
 	c, err := d.open(ctx, life, kindHTTP, &strict{HTTPConnection: t}, client.WithProtocolVersion(mcp.LATEST_LEGACY_PROTOCOL_VERSION))
-	g.decide(err == nil && c.listens)
+	g.decide(err == nil && (c.listens || t.GetSessionId() != ""))
 	return c, err
 }
 

@@ -11,7 +11,9 @@ import (
 
 // gate stands before the GET stream on which servers of the old era send what nobody asked for. mcp-go opens the stream
 // before it knows whether there is anything to hear, and opens it again every second when it fails, for ever. The gate
-// lets it pass when the server says that its tools change, and then less and less often while it keeps failing.
+// lets it pass when the server says that its tools change, or has a session: servers made with the Python SDK ask in it
+// what a tool wants to know of its user, and would wait for the refusal until the call is given up. The gate then opens
+// less and less often while the stream keeps failing.
 type gate struct {
 	open   chan struct{} // closed when the server's capabilities are known
 	once   sync.Once

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,4 +209,26 @@ func TestLegacySSE(t *testing.T) {
 	for _, key := range keys {
 		assert.Equal(t, "key", key)
 	}
+}
+
+// A server may have resources and prompts alone. It is there all the same, and its tools may come later.
+func TestAServerWithoutTools(t *testing.T) {
+	eras(t, func(t *testing.T, modern bool) {
+		f := newFake(t, modern, tool("echo"))
+		var has atomic.Bool
+		f.hook = func(w http.ResponseWriter, _ *http.Request, m message) bool {
+			if m.Method != "tools/list" || has.Load() {
+				return false
+			}
+			fault(w, m, -32601, "Method not found")
+			return true
+		}
+		opts := quick(Server{Name: "one", URL: f.url()})
+		opts.Polling, opts.PollingInterval = true, 20*time.Millisecond
+		m := start(t, opts)
+		assert.Equal(t, statusConnected, m.Servers().Data[0].Status)
+		assert.Empty(t, m.Catalogue().Tools())
+		has.Store(true)
+		eventually(t, "the tool comes", func() bool { return len(m.Catalogue().Tools()) == 1 })
+	})
 }

@@ -20,7 +20,10 @@ func (c *connection) list(ctx context.Context, limits Limits) (found []definitio
 	for page := 1; ; page++ {
 		pageCtx, ex := withExchange(ctx)
 		result, err := c.client.ListToolsByPage(pageCtx, request)
-		if err != nil {
+		switch {
+		case errors.Is(err, mcp.ErrMethodNotFound): // it has resources or prompts, and no tools
+			return nil, nil, nil
+		case err != nil:
 			return nil, nil, ex.cause(err)
 		}
 		for _, raw := range ex.answer.tools {
