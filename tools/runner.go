@@ -51,10 +51,9 @@ type Report struct {
 // Outcome is how a loop went, for logs and metrics.
 type Outcome struct {
 	FollowUps int
-	Calls     int    // that were run
-	Limit     bool   // the loop was ended by a bound
-	Usage     []byte // the sum of all turns as JSON, nil when unknown
-	Err       error  // why the client got an error, or nobody an answer
+	Calls     int   // that were run
+	Limit     bool  // the loop was ended by a bound
+	Err       error // why the client got an error, or nobody an answer
 }
 
 func (r *Runner) withDefaults() Runner {
@@ -98,7 +97,7 @@ func (r *Runner) Serve(ctx context.Context, w http.ResponseWriter, s *Session, h
 	}
 	l.face = l.faceFor(s.stream)
 	err := l.run(ctx)
-	return Outcome{FollowUps: s.followUps, Calls: l.calls, Limit: l.limit, Usage: s.usage, Err: err}
+	return Outcome{FollowUps: s.followUps, Calls: l.calls, Limit: l.limit, Err: err}
 }
 
 // loop is one run of a session.

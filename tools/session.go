@@ -15,7 +15,6 @@ const DefaultIterations = 10
 type Options struct {
 	MaxIterations int  // requests after the first; DefaultIterations when 0
 	Selector      bool // show MCP tools behind two selector tools instead of one by one
-	CountUsage    bool // ask streaming models for usage though the client did not: someone else wants the sum
 }
 
 // Session is one chat request in the loop: what was asked, what has been added since, and what it has cost. It decides
@@ -69,7 +68,9 @@ func Open(body []byte, catalogue Catalogue, o Options) (*Session, bool) {
 	if !s.inject() {
 		return nil, false
 	}
-	s.askUsage()
+	if options, ok := object(s.request, "stream_options"); ok && s.stream {
+		s.asksUsage, _ = options.Bool("include_usage")
+	}
 	if format, ok := object(s.request, "response_format"); ok {
 		s.structured = text(format, "type") != "text"
 	}
@@ -97,36 +98,8 @@ func (s *Session) accepts() bool {
 	return true
 }
 
-// askUsage has a streaming model count, when somebody wants to know.
-func (s *Session) askUsage() {
-	if !s.stream {
-		return
-	}
-	options, ok := object(s.request, "stream_options")
-	if ok {
-		s.asksUsage, _ = options.Bool("include_usage")
-	}
-	if s.asksUsage || !s.options.CountUsage {
-		return
-	}
-	raw := []byte(`{"include_usage":true}`)
-	if ok {
-		raw = options.Insert(nil, "include_usage", []byte("true"))
-	}
-	s.always = append(s.always, jsonedit.Edit{Name: "stream_options", Raw: raw})
-}
-
-// Streams says whether the client asked for a stream.
-func (s *Session) Streams() bool { return s.stream }
-
 // First is the first request to the model, in pieces: the client's with tools added, every other byte as it came.
 func (s *Session) First() [][]byte { return s.request.Pieces(s.always...) }
-
-// Usage is the sum over all turns so far as a JSON object; nil when no model has counted.
-func (s *Session) Usage() []byte { return s.usage }
-
-// FollowUps counts the requests after the first.
-func (s *Session) FollowUps() int { return s.followUps }
 
 // next is the request that brings the model the results of its calls. The last one forbids more calls, so that the
 // client gets words.

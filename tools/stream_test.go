@@ -195,7 +195,7 @@ func FuzzFollowUp(f *testing.F) {
 	f.Add([]byte(`{"messages": [ ]}`), []byte(calling(`[{},1,{"function":{"arguments":{"a":1}}},{"id":"","type":"custom"}]`)), "")
 	f.Add([]byte(`{"messages":[1],"stream":true,"stream_options":null,"x":"\ud83d\ude00"}`), []byte(calling(`[{"function":{"name":"mcp_tools_execute","arguments":"{\"name\":\"mcp_calc_add\"}"}}]`)), `"`)
 	f.Fuzz(func(t *testing.T, request, answer []byte, result string) {
-		for _, o := range []Options{{MaxIterations: 1, CountUsage: true}, {Selector: true}} {
+		for _, o := range []Options{{MaxIterations: 1}, {Selector: true}} {
 			s, ok := Open(request, ordinary(), o)
 			if !ok {
 				return
