@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
 
 // hundred makes a policy of n rules of a shape, none of which concerns the benchmark's request.
@@ -88,15 +86,10 @@ func BenchmarkRulesOfAllKinds(b *testing.B) {
 			b.ReportAllocs()
 			var r Request
 			for b.Loop() {
-				doc, err := jsonedit.Parse(body)
-				if err != nil {
-					b.Fatal(err)
-				}
 				r.Reset()
 				r.SentAsJSON = true
 				r.Method, r.Path, r.Facts = "POST", "/v1/chat/completions", noFacts{}
 				r.Body = Body{State: Whole, Bytes: body, Size: int64(len(body))}
-				r.SetDoc(doc)
 				if d := p.Decide(&r); d.Verdict != Pass {
 					b.Fatal(d)
 				}

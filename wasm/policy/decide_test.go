@@ -7,8 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
 
 func TestFirstMatchDecides(t *testing.T) {
@@ -68,7 +66,7 @@ func TestTheBodyIsWaitedForOnlyWhenARuleNeedsIt(t *testing.T) {
 		{"name":"capped","match":{"headers":{"x-team":["red","blue"]}},"act":{"cap":10}},
 		{"name":"plain","match":{"headers":{"x-team":"green"}},"unless":{"tools":true},"act":"allow"},
 		{"name":"other","match":{"endpoint":"other"},"act":"allow"}]}`)
-	require.True(t, p.NeedsBody())
+	require.True(t, p.needsBody)
 	table, _, _ := newTable(64)
 	ask := func(path, team string, size int64) Decision {
 		f := headersOnly{}
@@ -131,31 +129,15 @@ func TestARequestAsksTheHostOnceAndForgetsItWithReset(t *testing.T) {
 	assert.Equal(t, Pass, d.Verdict)
 }
 
-func TestABodyThatWasReadAlreadyIsNotReadAgain(t *testing.T) {
-	p := parse(t, `{"rules":[{"name":"a","match":{"model":"x"},"act":"deny"}]}`)
-	ask := func(body string) Decision {
-		doc, err := jsonedit.Parse([]byte(body))
-		require.NoError(t, err)
-		r := Request{Method: "POST", Path: "/v1/chat/completions", Body: Body{State: Whole, Bytes: []byte("not looked at")}}
-		r.SetDoc(doc)
-		d := p.Decide(&r)
-		_, ok := r.Doc()
-		assert.True(t, ok)
-		return d
-	}
-	assert.Equal(t, "a", ask(`{"model":"X"}`).Name)
-	assert.Equal(t, NotReadable, ask(`{"Model":"X"}`).Outcome, "it is held to the same names")
-}
-
 func TestSettingsOfAPolicy(t *testing.T) {
 	p := parse(t, `{}`)
-	assert.False(t, p.NeedsBody() || p.NeedsUsage() || p.FailOpen())
+	assert.False(t, p.needsBody || p.NeedsUsage() || p.FailOpen())
 	assert.Equal(t, int64(10<<20), p.MaxBody())
 	p = parse(t, `{"on_error":"open","max_body":"1MiB","rules":[{"name":"a","act":"allow"},{"name":"b","match":{"provider":"x"},"act":"allow"}]}`)
-	assert.True(t, p.NeedsBody() && p.FailOpen())
+	assert.True(t, p.needsBody && p.FailOpen())
 	assert.Equal(t, []string{"a", "b"}, p.Rules())
 	p = parse(t, `{"rules":[{"name":"a","act":{"budget":{"tokens":1e+06,"per":"1d","key":"model"}}}]}`)
-	assert.True(t, p.NeedsBody() && p.NeedsUsage())
+	assert.True(t, p.needsBody && p.NeedsUsage())
 }
 
 func TestProvidersOfTheConfigurationMayStandBeforeAModel(t *testing.T) {

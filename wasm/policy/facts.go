@@ -39,9 +39,9 @@ type seen struct {
 	modelAt    int    // one more than the place of the member model among the body's; 0 for none
 	moreModels string // a member that names further models
 
-	targetDone, docGiven, docDone, docBad bool
-	providerDone, modelDone               bool
-	streaming, tools, images              answer
+	targetDone, docDone, docBad bool
+	providerDone, modelDone     bool
+	streaming, tools, images    answer
 
 	facts   []fact
 	values  []string // of claims and headers, of all facts
@@ -102,11 +102,6 @@ func (r *Request) document(p *Policy) bool {
 			s.halt = otherType
 			return false
 		}
-	}
-	if s.docGiven {
-		s.docDone = true
-		s.docBad = !r.guard(p)
-		return !s.docBad
 	}
 	switch r.Body.State {
 	case Pending:

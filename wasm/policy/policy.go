@@ -33,7 +33,7 @@ type Policy struct {
 	unknown        refusing // when no rule decides on a request that is not understood
 	overLimit      refusing
 	onError        refusing
-	needsBody      bool
+	needsBody      bool // some rule may read or edit bodies
 	needsUsage     bool
 }
 
@@ -51,9 +51,6 @@ func (p *Policy) Rules() []string {
 
 // MaxBody is how many bytes of a body are to be held for a decision. Above it, give the Request a body that is CutOff.
 func (p *Policy) MaxBody() int64 { return p.maxBody }
-
-// NeedsBody says whether any rule reads or edits bodies. When not, every request can be decided by its headers.
-func (p *Policy) NeedsBody() bool { return p.needsBody }
 
 // NeedsUsage says whether any rule counts tokens, so that the usage of answers has to be observed and charged.
 func (p *Policy) NeedsUsage() bool { return p.needsUsage }

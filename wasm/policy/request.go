@@ -73,16 +73,10 @@ func (r *Request) Reset() {
 	}}
 }
 
-// SetDoc gives the body as read already, which saves reading it again. It must be that of Body.Bytes.
-func (r *Request) SetDoc(doc jsonedit.Doc) { r.seen.doc, r.seen.docGiven = doc, true }
-
 // Doc gives the body as it was read for the decision; false when no rule needed it.
 func (r *Request) Doc() (jsonedit.Doc, bool) {
-	return r.seen.doc, r.seen.docGiven || r.seen.docDone && !r.seen.docBad
+	return r.seen.doc, r.seen.docDone && !r.seen.docBad
 }
-
-// Endpoint is what the request asks for.
-func (r *Request) Endpoint() Endpoint { return r.target().endpoint }
 
 // Named gives the provider and the model of a request in lower case, as far as path, host and what is there of the body
 // tell them: for logs and metadata.
