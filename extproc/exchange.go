@@ -127,7 +127,7 @@ func (x *exchange) finish() (replies, bool) {
 	if x.encoding != "" && !strings.EqualFold(x.encoding, "identity") {
 		return refuse(apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")), true
 	}
-	plan, refusal := x.dir.PlanFor(x.caller, providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Queried: x.target.Queried, Body: x.body})
+	plan, refusal := x.dir.Plan(x.caller, providers.Request{Endpoint: x.target.Endpoint, Provider: x.target.Provider, Queried: x.target.Queried, Body: x.body})
 	if x.reckons {
 		return x.reckoned(plan.Take), true // what is wrong with it is for the next to say
 	}
@@ -148,7 +148,7 @@ func (x *exchange) finish() (replies, bool) {
 // finishProxy lets a proxied request pass as it came, when the allow-list and the caller's rights let it; only the length
 // of its answer may be limited.
 func (x *exchange) finishProxy() replies {
-	body, refusal := x.dir.CheckProxyFor(x.caller, providers.ProxyRequest{
+	body, refusal := x.dir.CheckProxy(x.caller, providers.ProxyRequest{
 		Provider: x.target.Proxy, Path: x.path, ContentType: x.kind, ContentEncoding: x.encoding, Body: x.body, Upgrade: x.headersOnly,
 	})
 	if refusal != nil {

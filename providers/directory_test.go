@@ -13,7 +13,7 @@ import (
 
 // answer is the refusal's kind for a chat or embeddings request to a provider, or "" when it would be sent.
 func answer(d *providers.Directory, endpoint catalog.Endpoint, provider string) apierror.Kind {
-	_, refusal := d.Plan(providers.Request{Endpoint: endpoint, Body: []byte(`{"model":"` + provider + `/m"}`)})
+	_, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: endpoint, Body: []byte(`{"model":"` + provider + `/m"}`)})
 	if refusal != nil {
 		return refusal.Kind
 	}
@@ -63,12 +63,12 @@ func TestBetweenSendsOnlyWhatBothSidesHave(t *testing.T) {
 		}
 	}
 	assert.EqualValues(t, 20, between.MaxBody())
-	_, refusal := between.Plan(providers.Request{Endpoint: chat, Body: []byte(`{"model":"stays/denied"}`)})
+	_, refusal := between.Plan(providers.Caller{}, providers.Request{Endpoint: chat, Body: []byte(`{"model":"stays/denied"}`)})
 	require.NotNil(t, refusal)
 	assert.Equal(t, apierror.ModelNotAllowed, refusal.Kind, "the next filter holds at once")
-	_, refusal = between.Plan(providers.Request{Endpoint: chat, Body: []byte(`{"model":"comes/m"}`)})
+	_, refusal = between.Plan(providers.Caller{}, providers.Request{Endpoint: chat, Body: []byte(`{"model":"comes/m"}`)})
 	assert.Contains(t, refusal.Message, "try again")
-	_, refusal = between.Plan(providers.Request{Endpoint: chat, Body: []byte(`{"model":"is-switched-off/m"}`)})
+	_, refusal = between.Plan(providers.Caller{}, providers.Request{Endpoint: chat, Body: []byte(`{"model":"is-switched-off/m"}`)})
 	assert.Contains(t, refusal.Message, "set is-switched-off")
 	assert.Empty(t, answer(next, embed, "gains-embeddings"), "Between must not change what it reads")
 	assert.Empty(t, answer(old, embed, "loses-embeddings"), "Between must not change what it reads")

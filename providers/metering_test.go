@@ -18,7 +18,7 @@ func metered(t *testing.T, m providers.Metering, e catalog.Endpoint, body string
 		entries = append(entries, providers.Entry{ID: id, Ready: true, Endpoints: catalog.Endpoints()})
 	}
 	d := providers.NewDirectory(entries, catalog.ModelFilter{}, 1<<20).Metered(m)
-	p, refusal := d.Between(d).Plan(providers.Request{Endpoint: e, Body: []byte(body)})
+	p, refusal := d.Between(d).Plan(providers.Caller{}, providers.Request{Endpoint: e, Body: []byte(body)})
 	require.Nil(t, refusal)
 	return p
 }

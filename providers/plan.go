@@ -17,11 +17,9 @@ type Plan struct {
 	Take
 }
 
-// Plan decides a model request of nobody in particular. A refusal is an *apierror.Error, fit for the client.
-func (d *Directory) Plan(r Request) (Plan, *apierror.Error) { return d.PlanFor(Caller{}, r) }
-
-// PlanFor decides a caller's model request: what the gateway offers, held to what the caller may do.
-func (d *Directory) PlanFor(c Caller, r Request) (Plan, *apierror.Error) {
+// Plan decides a caller's model request: what the gateway offers, held to what the caller may do. A refusal is an
+// *apierror.Error, fit for the client.
+func (d *Directory) Plan(c Caller, r Request) (Plan, *apierror.Error) {
 	p, refusal := d.Decide(r)
 	if refusal != nil {
 		return Plan{}, refusal

@@ -104,7 +104,7 @@ func decide(t *testing.T, inputs []txtar.File) []txtar.File {
 		return refused(refusal)
 	}
 	before := slices.Clone(body)
-	plan, refusal := directory(allow, deny).Plan(providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Body: body})
+	plan, refusal := directory(allow, deny).Plan(providers.Caller{}, providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Body: body})
 	assert.Equal(t, before, body, "the request's own bytes are the caller's")
 	if refusal != nil {
 		assert.Equal(t, providers.Plan{}, plan)
@@ -132,7 +132,7 @@ func TestHugeAndOddModelsAreClipped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.Endpoint = catalog.ChatCompletions
-			_, refusal := directory([]string{"gpt-4o"}, nil).Plan(r)
+			_, refusal := directory([]string{"gpt-4o"}, nil).Plan(providers.Caller{}, r)
 			require.NotNil(t, refusal)
 			assert.Less(t, len(refusal.Message), 2500)
 			assert.Contains(t, refusal.Message, "…")
@@ -143,7 +143,7 @@ func TestHugeAndOddModelsAreClipped(t *testing.T) {
 
 func TestNothingConfiguredIsSaid(t *testing.T) {
 	d := providers.NewDirectory(nil, catalog.ModelFilter{}, 1<<20)
-	_, refusal := d.Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"gpt-4o"}`)})
+	_, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"gpt-4o"}`)})
 	require.NotNil(t, refusal)
 	assert.Equal(t, apierror.UnknownProvider, refusal.Kind)
 	assert.Contains(t, refusal.Message, "No configured provider offers /v1/chat/completions.")
@@ -161,7 +161,7 @@ func FuzzPlan(f *testing.F) {
 			return
 		}
 		body := `{"a":0,"model":"openai/` + bare[1:] + rest + `}`
-		plan, refusal := d.Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(body)})
+		plan, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(body)})
 		if refusal != nil {
 			return // the rest need not be JSON
 		}
@@ -186,7 +186,7 @@ func BenchmarkPlan(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(len(body)))
 				for b.Loop() {
-					if _, refusal := d.Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: body}); refusal != nil {
+					if _, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: body}); refusal != nil {
 						b.Fatal(refusal)
 					}
 				}

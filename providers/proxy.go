@@ -26,16 +26,10 @@ type ProxyRequest struct {
 	Upgrade         bool // to a WebSocket: what follows is nobody's to read
 }
 
-// CheckProxy holds the allow-list over a proxied request of nobody in particular: nil when it may pass, unchanged.
-func (d *Directory) CheckProxy(r ProxyRequest) *apierror.Error {
-	_, refusal := d.CheckProxyFor(Caller{}, r)
-	return refusal
-}
-
-// CheckProxyFor holds the allow-list and a caller's rights over a proxied request, and gives the body that may pass: its
+// CheckProxy holds the allow-list and a caller's rights over a proxied request, and gives the body that may pass: its
 // own, unless the length of answers had to be limited. A body that could name a model but cannot be read the way the
 // provider will read it is refused, since it could smuggle one past the list.
-func (d *Directory) CheckProxyFor(c Caller, r ProxyRequest) ([]byte, *apierror.Error) {
+func (d *Directory) CheckProxy(c Caller, r ProxyRequest) ([]byte, *apierror.Error) {
 	r.Provider = strings.ToLower(r.Provider)
 	rights := d.rightsOf(c)
 	limits := rights != nil && (rights.RestrictsModels() || rights.MaxTokens() > 0)
@@ -138,7 +132,7 @@ func jsonModel(body []byte) ([]string, *apierror.Error) {
 	}
 	doc, err := jsonedit.Parse(body)
 	if err != nil {
-		return nil, bodyError(err)
+		return nil, BodyError(err)
 	}
 	if member := routing.SecondModel(doc); member != "" {
 		return nil, otherCase(member)

@@ -131,7 +131,7 @@ func oneModel(body []byte) *apierror.Error {
 func cappedBody(r ProxyRequest, e catalog.Endpoint, most int64) ([]byte, *apierror.Error) {
 	doc, err := jsonedit.Parse(r.Body)
 	if err != nil {
-		return nil, bodyError(err)
+		return nil, BodyError(err)
 	}
 	edits, refusal := capTokens(doc, e, r.Provider, most)
 	if refusal != nil || len(edits) == 0 {

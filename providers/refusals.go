@@ -19,7 +19,7 @@ func (d *Directory) tell(r Request, f *routing.Refusal) *apierror.Error {
 	}
 	switch f.Reason {
 	case routing.BadBody:
-		return bodyError(f.Body)
+		return BodyError(f.Body)
 	case routing.NoModel:
 		return apierror.Field(apierror.InvalidRequest, "model",
 			`the request body names no model: add "model": "provider/model", for example "openai/gpt-4o"`)
@@ -93,11 +93,8 @@ func inQuery() *apierror.Error {
 		"name the model in the body and not in the query: models are restricted here, and some providers would take the one of the query")
 }
 
-// BodyError is the client's error for a body that jsonedit refuses.
-func BodyError(err error) *apierror.Error { return bodyError(err) }
-
-// bodyError turns a refusal of the body reader into the client's error, with the key at fault as param.
-func bodyError(err error) *apierror.Error {
+// BodyError turns a refusal of jsonedit into the client's error, with the key at fault as param.
+func BodyError(err error) *apierror.Error {
 	var e *jsonedit.Error
 	if errors.As(err, &e) {
 		return &apierror.Error{Kind: apierror.InvalidRequest, Param: e.Key, Message: e.Error()}

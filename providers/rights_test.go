@@ -93,14 +93,14 @@ func TestPlanIsHeldToTheCallersRights(t *testing.T) {
 		if tt.endpoint == "" {
 			tt.endpoint = catalog.ChatCompletions
 		}
-		p, refusal := d.PlanFor(tt.caller, providers.Request{Endpoint: tt.endpoint, Provider: tt.provider, Body: []byte(tt.body)})
+		p, refusal := d.Plan(tt.caller, providers.Request{Endpoint: tt.endpoint, Provider: tt.provider, Body: []byte(tt.body)})
 		if refusal != nil {
 			assert.Equal(t, tt.want, string(refusal.Kind), tt.name)
 			continue
 		}
 		assert.Equal(t, tt.want, string(p.Body), tt.name)
 	}
-	p, refusal := d.Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"openai/o3"}`)})
+	p, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"openai/o3"}`)})
 	require.Nil(t, refusal)
 	assert.Equal(t, "o3", p.Model)
 }
@@ -110,16 +110,16 @@ func TestAModelInTheQueryIsRefusedWhereModelsAreRestricted(t *testing.T) {
 	of := func(c providers.Caller) providers.Rights { return rights[c.Name] }
 	r := providers.Request{Endpoint: catalog.ChatCompletions, Queried: true, Body: []byte(`{"model":"openai/gpt-4o"}`)}
 	for name, want := range map[string]string{"narrow": "query", "short": ""} {
-		_, refusal := directory(nil, nil).WithRights(of).PlanFor(providers.Caller{Name: name}, r)
+		_, refusal := directory(nil, nil).WithRights(of).Plan(providers.Caller{Name: name}, r)
 		if want == "" {
 			assert.Nil(t, refusal, name)
 		} else if assert.NotNil(t, refusal, name) {
 			assert.Contains(t, refusal.Message, want, name)
 		}
 	}
-	_, refusal := directory(nil, nil).Plan(r)
+	_, refusal := directory(nil, nil).Plan(providers.Caller{}, r)
 	assert.Nil(t, refusal, "nothing is restricted")
-	_, refusal = directory([]string{"openai/*"}, nil).Plan(r)
+	_, refusal = directory([]string{"openai/*"}, nil).Plan(providers.Caller{}, r)
 	require.NotNil(t, refusal)
 	assert.Contains(t, refusal.Message, "query")
 }
@@ -127,7 +127,7 @@ func TestAModelInTheQueryIsRefusedWhereModelsAreRestricted(t *testing.T) {
 // A reload may take rights away: they are gone before Envoy has heard of it.
 func TestBetweenHasTheNewRights(t *testing.T) {
 	narrow := withRights(map[providers.Caller]some{{}: {models: []string{}}})
-	_, refusal := directory(nil, nil).Between(narrow).Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"openai/o3"}`)})
+	_, refusal := directory(nil, nil).Between(narrow).Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"openai/o3"}`)})
 	require.NotNil(t, refusal)
 	assert.Equal(t, "model_not_allowed", string(refusal.Kind))
 }
@@ -184,7 +184,7 @@ func TestProxyIsHeldToTheCallersRights(t *testing.T) {
 	} {
 		target, refusal := providers.ParseTarget(tt.path)
 		require.Nil(t, refusal)
-		body, refusal := d.CheckProxyFor(tt.caller, providers.ProxyRequest{
+		body, refusal := d.CheckProxy(tt.caller, providers.ProxyRequest{
 			Provider: target.Proxy, Path: tt.path, ContentType: "application/json", Body: []byte(tt.body),
 		})
 		if refusal != nil {
@@ -193,7 +193,7 @@ func TestProxyIsHeldToTheCallersRights(t *testing.T) {
 		}
 		assert.Equal(t, tt.want, string(body), tt.name)
 	}
-	_, refusal := d.CheckProxyFor(short, providers.ProxyRequest{Provider: "openai", Path: "/proxy/openai/completions", ContentEncoding: "gzip", Body: []byte("x")})
+	_, refusal := d.CheckProxy(short, providers.ProxyRequest{Provider: "openai", Path: "/proxy/openai/completions", ContentEncoding: "gzip", Body: []byte("x")})
 	require.NotNil(t, refusal)
 	assert.Contains(t, refusal.Message, "content-encoding")
 }

@@ -133,7 +133,7 @@ func same(t *testing.T, got outcome, path string, allow, deny []string, body []b
 	target, refusal := providers.ParseTarget(path)
 	var plan providers.Plan
 	if refusal == nil {
-		plan, refusal = directory.Plan(providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Body: slices.Clone(body)})
+		plan, refusal = directory.Plan(providers.Caller{}, providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Body: slices.Clone(body)})
 	}
 	if refusal != nil {
 		require.NotNil(t, got.response, "wanted %v", refusal)

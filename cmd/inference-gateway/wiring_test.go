@@ -145,7 +145,7 @@ func TestDirectory(t *testing.T) {
 		"openai/cheap": "", "openai/dear": apierror.ModelNotAllowed, "groq/x": apierror.ProviderNotReady,
 		"anthropic/x": apierror.ProviderNotReady, "nobody/x": apierror.UnknownProvider,
 	} {
-		_, refusal := d.Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"` + model + `"}`)})
+		_, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"` + model + `"}`)})
 		if want == "" {
 			assert.Nil(t, refusal, model)
 			continue
@@ -156,7 +156,7 @@ func TestDirectory(t *testing.T) {
 			assert.Contains(t, refusal.Message, "set ", model)
 		}
 	}
-	_, refusal := d.Plan(providers.Request{Endpoint: catalog.Messages, Body: []byte(`{"model":"openai/cheap"}`)})
+	_, refusal := d.Plan(providers.Caller{}, providers.Request{Endpoint: catalog.Messages, Body: []byte(`{"model":"openai/cheap"}`)})
 	require.NotNil(t, refusal)
 	assert.Equal(t, apierror.UnsupportedRoute, refusal.Kind)
 }
@@ -190,7 +190,7 @@ func TestWhatDisappearsIsNotChosenBeforeItsRouteGoes(t *testing.T) {
 	defer g.api.Close()
 	require.NoError(t, g.first(t.Context(), was))
 	chosen := func(model string) bool {
-		_, refusal := g.extproc.Directory().Plan(providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"` + model + `"}`)})
+		_, refusal := g.extproc.Directory().Plan(providers.Caller{}, providers.Request{Endpoint: catalog.ChatCompletions, Body: []byte(`{"model":"` + model + `"}`)})
 		return refusal == nil
 	}
 	require.True(t, chosen("openai/x"))

@@ -77,7 +77,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var plan providers.Plan
 	if refusal == nil {
-		plan, refusal = dir.PlanFor(caller(r.Header), providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Queried: target.Queried, Body: body})
+		plan, refusal = dir.Plan(caller(r.Header), providers.Request{Endpoint: target.Endpoint, Provider: target.Provider, Queried: target.Queried, Body: body})
 	}
 	if refusal != nil {
 		refusal.Write(w)

@@ -68,9 +68,6 @@ func NewTable(entries []Entry, filter catalog.ModelFilter) *Table {
 	return t
 }
 
-// Filter gives the models that may be used.
-func (t *Table) Filter() catalog.ModelFilter { return t.filter }
-
 // Request is a model request whose body has arrived whole.
 type Request struct {
 	Endpoint catalog.Endpoint
