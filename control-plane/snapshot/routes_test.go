@@ -69,7 +69,7 @@ func TestFilterOrder(t *testing.T) {
 		assert.False(t, list[len(list)-1].GetDisabled())
 	}
 	in := inputOf(t, "OPENAI_API_KEY=a")
-	openai, _ := in.Config.ProviderByID("openai")
+	openai := in.Config.Ready()[0]
 	assert.Equal(t, []string{"envoy.filters.http.header_mutation", "envoy.filters.http.credential_injector", "envoy.filters.http.upstream_codec"},
 		filterNames(upstreamFilters(openai)))
 }

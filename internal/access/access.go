@@ -96,9 +96,6 @@ func (t *Table) Same(other *Table) bool {
 // to be read by something that knows the caller.
 func (t *Table) Restricts() bool { return t != nil && t.reads }
 
-// RestrictsTools says whether somebody's tools or agents are restricted.
-func (t *Table) RestrictsTools() bool { return t != nil && t.tools }
-
 // String tells how much there is and nothing of what: a Table may end up in a log with what holds it.
 func (t *Table) String() string {
 	if t == nil {

@@ -17,8 +17,6 @@ import (
 type Options struct {
 	// Client reaches the loopback listener, whatever host a URL names. It stays the caller's to close.
 	Client *http.Client
-	// LoopbackURL is put before /proxy/{provider}{ModelsPath}; http://loopback by default.
-	LoopbackURL string
 	// Ready gives the reasons why the gateway is not ready, fit for clients; none or a nil func means ready.
 	Ready func() []string
 	// Log gets failures of providers and panics; slog.Default() by default.
@@ -33,7 +31,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	set(&o.LoopbackURL, "http://loopback")
 	set(&o.FetchTimeout, 5*time.Second)
 	set(&o.FreshFor, time.Minute)
 	set(&o.StaleFor, 10*time.Minute)

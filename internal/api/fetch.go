@@ -32,7 +32,7 @@ func (s *Server) fetchSafely(p Provider) (models []model, err error) {
 func (s *Server) fetch(p Provider) ([]model, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.FetchTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.opts.LoopbackURL+"/proxy/"+p.ID+p.ModelsPath, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://loopback/proxy/"+p.ID+p.ModelsPath, nil)
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
 	}

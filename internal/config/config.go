@@ -153,8 +153,6 @@ type Policy struct {
 	File string // "" without a policy
 	JSON []byte // what is in it, as the filter reads it
 	Open bool   // requests pass when the filter itself fails
-	// MaxBody is how many bytes of a body the policy reads.
-	MaxBody int64
 	// CountsTokens says that the usage of answers has to be observed.
 	CountsTokens bool
 }

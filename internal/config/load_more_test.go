@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,15 @@ import (
 
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
+
+// provider finds one by its ID, ready or not.
+func provider(c *Config, id string) (Provider, bool) {
+	i := slices.IndexFunc(c.Providers, func(p Provider) bool { return p.ID == id })
+	if i < 0 {
+		return Provider{}, false
+	}
+	return c.Providers[i], true
+}
 
 func TestDefaults(t *testing.T) {
 	cfg, warnings, err := Load(nil)
@@ -34,12 +44,12 @@ func TestDefaults(t *testing.T) {
 	for _, p := range cfg.Providers {
 		assert.NotEqual(t, p.State == Ready, p.Fix() != "", "%s: %s", p.ID, p.Fix())
 	}
-	cloudflare, _ := cfg.ProviderByID("cloudflare")
+	cloudflare, _ := provider(cfg, "cloudflare")
 	assert.Equal(t, "set CLOUDFLARE_API_KEY (or CLOUDFLARE_API_KEY_FILE) and CLOUDFLARE_ACCOUNT_ID", cloudflare.Fix())
 	assert.Nil(t, cloudflare.URL)
-	ollama, _ := cfg.ProviderByID("ollama")
+	ollama, _ := provider(cfg, "ollama")
 	assert.Equal(t, "set OLLAMA_API_URL (for example http://localhost:11434/v1)", ollama.Fix())
-	_, ok := cfg.ProviderByID("nobody")
+	_, ok := provider(cfg, "nobody")
 	assert.False(t, ok)
 }
 
@@ -54,14 +64,14 @@ func TestWithDiscovered(t *testing.T) {
 	cfg, _, err := Load(nil)
 	require.NoError(t, err)
 	found := cfg.WithDiscovered("ollama", "http://127.0.0.1:11434/v1")
-	ollama, _ := found.ProviderByID("ollama")
+	ollama, _ := provider(found, "ollama")
 	assert.Equal(t, Ready, ollama.State)
 	assert.Equal(t, "127.0.0.1:11434", ollama.URL.Host)
-	demo, _ := found.ProviderByID(catalog.DemoID)
+	demo, _ := provider(found, catalog.DemoID)
 	assert.Equal(t, Ready, demo.State)
 	assert.Contains(t, found.Effective(), Setting{"OLLAMA_API_URL", "http://127.0.0.1:11434/v1", true, "discovered", urlDoc})
 
-	before, _ := cfg.ProviderByID("ollama")
+	before, _ := provider(cfg, "ollama")
 	assert.Equal(t, MissingURL, before.State, "the old Config is as it was")
 	for _, c := range [][2]string{{"nobody", "http://x"}, {"openai", "http://x"}, {"ollama", "nonsense"}} {
 		assert.Len(t, cfg.WithDiscovered(c[0], c[1]).Ready(), 1, c)

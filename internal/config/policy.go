@@ -35,5 +35,5 @@ func (l *loader) readPolicy() {
 		return
 	}
 	parsed, _ := policy.Parse(p.JSON) // Read has seen that there are no problems
-	p.MaxBody, p.Open, p.CountsTokens = parsed.MaxBody(), parsed.FailOpen(), parsed.NeedsUsage()
+	p.Open, p.CountsTokens = parsed.FailOpen(), parsed.NeedsUsage()
 }

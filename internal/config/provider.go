@@ -68,15 +68,6 @@ func (p Provider) Fix() string {
 	return "set " + strings.Join(set, " and ")
 }
 
-// ProviderByID finds a provider by its ID, lower case. False when there is none of that name, ready or not.
-func (c *Config) ProviderByID(id string) (Provider, bool) {
-	i, ok := slices.BinarySearchFunc(c.Providers, id, func(p Provider, id string) int { return strings.Compare(p.ID, id) })
-	if !ok {
-		return Provider{}, false
-	}
-	return c.Providers[i], true
-}
-
 // Ready lists the providers that requests can be sent to, sorted by ID.
 func (c *Config) Ready() []Provider {
 	var out []Provider

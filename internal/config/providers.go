@@ -116,7 +116,7 @@ func (l *loader) ownProvider(id string) {
 	v := dialectRow(id, &dialect)
 	l.apply(v)
 	l.apply(authRow(id, &auth))
-	p, ok := catalog.Own(id, dialect, "")
+	p, ok := catalog.Own(id, dialect)
 	if !ok { // the row admits only known dialects
 		l.add(v.name, shown(dialect), "one of "+strings.Join(catalog.Dialects(), ", "))
 		return

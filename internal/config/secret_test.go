@@ -26,7 +26,7 @@ func secretEnv() map[string]string {
 func TestSecretsNeverPrint(t *testing.T) {
 	cfg, warnings, err := Load(secretEnv())
 	require.NoError(t, err)
-	openai, _ := cfg.ProviderByID("openai")
+	openai, _ := provider(cfg, "openai")
 	assert.Equal(t, hidden, openai.Key.Reveal())
 	assert.Equal(t, hidden, cfg.MCP.Servers[0].Headers[0].Value.Reveal())
 

@@ -66,17 +66,17 @@ func TestRowsAreTheCallers(t *testing.T) {
 }
 
 func TestOwn(t *testing.T) {
-	p, ok := Own("vllm", DialectOpenAI, "http://gpu:8000/v1")
+	p, ok := Own("vllm", DialectOpenAI)
 	require.True(t, ok)
 	assert.Equal(t, KeyOptional, p.KeyNeed)
 	assert.Len(t, p.Paths, 4)
-	p, ok = Own("claude2", DialectAnthropic, "https://api.anthropic.com/v1")
+	p, ok = Own("claude2", DialectAnthropic)
 	require.True(t, ok)
 	assert.Equal(t, map[Endpoint]string{Messages: "/messages"}, p.Paths)
-	_, ok = Own("x", "telepathy", "http://x")
+	_, ok = Own("x", "telepathy")
 	assert.False(t, ok)
 	for _, d := range Dialects() {
-		_, ok := Own("x", d, "")
+		_, ok := Own("x", d)
 		assert.True(t, ok, d)
 	}
 }

@@ -44,13 +44,13 @@ func Dialects() []string { return []string{DialectAnthropic, DialectOpenAI} }
 
 // Own makes the row of a provider that the user names: its key is optional, and every endpoint that the dialect has is
 // allowed, since only the user knows which of them the server answers. False when the dialect is not known.
-func Own(id, dialect, baseURL string) (Provider, bool) {
+func Own(id, dialect string) (Provider, bool) {
 	var p Provider
 	switch dialect {
 	case DialectOpenAI:
-		p = compatible(id, id, baseURL, Embeddings, Completions, Responses)
+		p = compatible(id, id, "", Embeddings, Completions, Responses)
 	case DialectAnthropic:
-		p = compatible(id, id, baseURL)
+		p = compatible(id, id, "")
 		p.Dialect, p.Auth, p.Headers, p.Paths = DialectAnthropic, XAPIKey, anthropicHeaders(), paths(Messages)
 		p.ModelsPath = "/models?limit=1000"
 	default:

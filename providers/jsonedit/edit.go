@@ -41,11 +41,6 @@ func (d Doc) Insert(dst []byte, name string, raw []byte) []byte {
 	return d.Apply(dst, Edit{Name: name, Raw: raw})
 }
 
-// Remove appends to dst the body without the member name and without the comma that it needed.
-func (d Doc) Remove(dst []byte, name string) []byte {
-	return d.Apply(dst, Edit{Name: name})
-}
-
 // Apply appends to dst the body with all edits made, in one pass.
 func (d Doc) Apply(dst []byte, edits ...Edit) []byte {
 	size := len(d.body)

@@ -77,7 +77,7 @@ func TestSingleEdits(t *testing.T) {
 		{"SetString absent", string(doc.SetString(nil, "x", "y")), `{"model":"a","n":1,"x":"y"}`},
 		{"SetString not UTF-8", string(doc.SetString(nil, "model", "\xff")), `{"model":"` + "\ufffd" + `","n":1}`},
 		{"Insert present", string(doc.Insert(nil, "n", []byte(`2`))), `{"model":"a","n":2}`},
-		{"Remove", string(doc.Remove(nil, "model")), `{"n":1}`},
+		{"Apply without a value", string(doc.Apply(nil, jsonedit.Edit{Name: "model"})), `{"n":1}`},
 		{"Apply nothing", string(doc.Apply(nil)), `{"model":"a","n":1}`},
 		{"zero Doc", string(jsonedit.Doc{}.Apply(nil)), ``},
 	} {
