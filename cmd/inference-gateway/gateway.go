@@ -210,13 +210,7 @@ func material(c *config.Config) link.Material {
 func directory(c *config.Config) *providers.Directory {
 	entries := make([]providers.Entry, 0, len(c.Providers))
 	for _, p := range c.Providers {
-		e := providers.Entry{ID: p.ID, Ready: p.State == config.Ready, Fix: p.Fix()}
-		for _, endpoint := range catalog.Endpoints() {
-			if _, ok := p.Paths[endpoint]; ok {
-				e.Endpoints = append(e.Endpoints, endpoint)
-			}
-		}
-		entries = append(entries, e)
+		entries = append(entries, providers.Entry{ID: p.ID, Ready: p.State == config.Ready, Fix: p.Fix(), Endpoints: p.Endpoints()})
 	}
 	d := providers.NewDirectory(entries, filter(c), c.Server.MaxRequestBodySize).Metered(metering(c))
 	if !c.Access.Restricts() {
@@ -306,10 +300,10 @@ func announcement(c *config.Config, address string) string {
 		ids += " " + p.ID
 	}
 	line := fmt.Sprintf("inference-gateway %s is ready: %s://%s/v1 · providers:%s", version, scheme, address, ids)
-	if c.MCP.Enabled && len(c.MCP.Servers) > 0 {
+	if c.MCP.InUse() {
 		line += " · tool servers:" + names(c.MCP.Servers)
 	}
-	if c.A2A.Enabled && len(c.A2A.Agents) > 0 {
+	if c.A2A.InUse() {
 		line += " · agents:" + names(c.A2A.Agents)
 	}
 	return line

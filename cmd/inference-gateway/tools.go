@@ -38,10 +38,10 @@ type toolset struct {
 func newToolset(c *config.Config, log *slog.Logger) (*toolset, error) {
 	t := &toolset{idle: make(chan struct{})}
 	var mcpErr, a2aErr error
-	if c.MCP.Enabled && len(c.MCP.Servers) > 0 {
+	if c.MCP.InUse() {
 		t.mcp, mcpErr = mcp.New(mcpOptions(c.MCP, log))
 	}
-	if c.A2A.Enabled && len(c.A2A.Agents) > 0 {
+	if c.A2A.InUse() {
 		t.a2a, a2aErr = a2a.New(a2aOptions(c.A2A, log))
 	}
 	return t, errors.Join(mcpErr, a2aErr)

@@ -64,7 +64,7 @@ func socketCluster(name, path string, options *httpv3.HttpProtocolOptions) *clus
 	return &clusterv3.Cluster{
 		Name:                          name,
 		ClusterDiscoveryType:          &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
-		ConnectTimeout:                off(2 * time.Second),
+		ConnectTimeout:                duration(2 * time.Second),
 		CircuitBreakers:               roomyBreakers(),
 		LoadAssignment:                oneEndpoint(name, pipeAddress(path)),
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{httpOptions: pack(options)},

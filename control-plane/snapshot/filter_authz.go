@@ -27,7 +27,7 @@ func authzFilters(in Input) []*hcmv3.HttpFilter {
 			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
 				EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: authzCluster, SkipEnvoyHeaders: true},
 			},
-			Timeout: off(5 * time.Second), // Envoy's own 200 ms is shorter than a busy machine may take
+			Timeout: duration(5 * time.Second), // Envoy's own 200 ms is shorter than a busy machine may take
 		}},
 		StatusOnError:             &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		AllowedHeaders:            exactly("authorization", "x-api-key", "upgrade", catalog.CallerHeader, catalog.GroupsHeader),

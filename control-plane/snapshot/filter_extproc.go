@@ -25,7 +25,7 @@ func extProcFilter() *hcmv3.HttpFilter {
 			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: extProcCluster, SkipEnvoyHeaders: true},
 		}},
 		StatusOnError:  &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
-		MessageTimeout: off(5 * time.Second), // of the modes that have one; FULL_DUPLEX_STREAMED has not
+		MessageTimeout: duration(5 * time.Second), // of the modes that have one; FULL_DUPLEX_STREAMED has not
 		ProcessingMode: &extprocv3.ProcessingMode{
 			RequestHeaderMode:   extprocv3.ProcessingMode_SEND,
 			RequestBodyMode:     extprocv3.ProcessingMode_FULL_DUPLEX_STREAMED,

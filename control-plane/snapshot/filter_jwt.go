@@ -106,9 +106,9 @@ func jwtProvider(in Input, n int, issuer config.Issuer) *jwtv3.JwtProvider {
 	}
 	p.JwksSourceSpecifier = &jwtv3.JwtProvider_RemoteJwks{RemoteJwks: &jwtv3.RemoteJwks{
 		HttpUri:       httpURI(found.KeysURL, issuerCluster(found.KeysURL)),
-		CacheDuration: off(auth.KeyRefresh + refetchedBefore),
+		CacheDuration: duration(auth.KeyRefresh + refetchedBefore),
 		// Fetched ahead of time and never forgotten: keys that come this way do not expire when the issuer is down.
-		AsyncFetch: &jwtv3.JwksAsyncFetch{FailedRefetchDuration: off(time.Second)},
+		AsyncFetch: &jwtv3.JwksAsyncFetch{FailedRefetchDuration: duration(time.Second)},
 	}}
 	return p
 }

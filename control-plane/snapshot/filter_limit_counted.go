@@ -29,7 +29,7 @@ func countedFilter(in Input, name string, kind limits.Kind) *hcmv3.HttpFilter {
 	config := &ratelimitv3.RateLimit{
 		Domain:                         string(kind),
 		StatPrefix:                     string(kind),
-		Timeout:                        off(timeout),
+		Timeout:                        duration(timeout),
 		FailureModeDeny:                !c.FailOpen,
 		StatusOnError:                  &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		DisableXEnvoyRatelimitedHeader: true,

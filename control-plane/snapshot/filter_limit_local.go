@@ -36,7 +36,7 @@ func localLimitFilter(in Input) *hcmv3.HttpFilter {
 			c.Descriptors = append(c.Descriptors, &limitv3.LocalRateLimitDescriptor{
 				Entries: entries(r, name),
 				TokenBucket: &typev3.TokenBucket{
-					MaxTokens: uint32(q.Most), TokensPerFill: u32(uint32(q.Most)), FillInterval: off(q.Period.Length()),
+					MaxTokens: uint32(q.Most), TokensPerFill: u32(uint32(q.Most)), FillInterval: duration(q.Period.Length()),
 				},
 			})
 		}

@@ -31,10 +31,10 @@ func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
 	m.NormalizePath = yes()
 	// %2F stays as it is: the official SDKs ask for /v1/models/openai%2Fgpt-4o. Escaped dot segments are refused by a route.
 	m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_KEEP_UNCHANGED
-	m.RequestTimeout = duration(in.Config.Server.ReadTimeout) // of the headers too: it starts with them
+	m.RequestTimeout = durationOrUnset(in.Config.Server.ReadTimeout) // of the headers too: it starts with them
 	m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
-		IdleTimeout:                  off(in.Config.Server.IdleTimeout),
-		MaxStreamDuration:            duration(in.Config.Server.WriteTimeout),
+		IdleTimeout:                  duration(in.Config.Server.IdleTimeout),
+		MaxStreamDuration:            durationOrUnset(in.Config.Server.WriteTimeout),
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 		MaxHeadersCount:              u32(uint32(in.Config.Server.MaxHeaders)),
 	}
@@ -63,13 +63,13 @@ func connectionManager(in Input, name string) *hcmv3.HttpConnectionManager {
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			RouteConfigName: name, ConfigSource: ads(),
 		}},
-		StreamIdleTimeout:            off(streamIdle),
+		StreamIdleTimeout:            duration(streamIdle),
 		ServerName:                   "inference-gateway",
 		GenerateRequestId:            yes(),
 		PreserveExternalRequestId:    true,
 		AlwaysSetRequestIdInResponse: true,
 		LocalReplyConfig:             localReplies(in.Config),
-		DrainTimeout:                 off(5 * time.Second),
+		DrainTimeout:                 duration(5 * time.Second),
 		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
 			MaxConcurrentStreams:        u32(1024),
 			InitialStreamWindowSize:     u32(connectionBuffer),

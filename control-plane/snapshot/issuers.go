@@ -81,7 +81,7 @@ func issuerHostCluster(in Input, name string, u *url.URL) *clusterv3.Cluster {
 	c := &clusterv3.Cluster{
 		Name:                 name,
 		ClusterDiscoveryType: dnsOf(u),
-		ConnectTimeout:       off(in.Config.Client.ConnectTimeout),
+		ConnectTimeout:       duration(in.Config.Client.ConnectTimeout),
 		LoadAssignment:       oneEndpoint(name, socketAddress(u.Hostname(), port(u))),
 	}
 	options := http1Options(in, nil)
@@ -105,6 +105,6 @@ func httpURI(address, cluster string) *corev3.HttpUri {
 	return &corev3.HttpUri{
 		Uri:              address,
 		HttpUpstreamType: &corev3.HttpUri_Cluster{Cluster: cluster},
-		Timeout:          off(issuerTimeout),
+		Timeout:          duration(issuerTimeout),
 	}
 }

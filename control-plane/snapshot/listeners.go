@@ -27,7 +27,7 @@ func listeners(in Input) []cachetypes.Resource {
 	public := listener(PublicListener, listenAddress(s.Host, s.Port), publicHTTP(in))
 	if s.TLS.Enabled() {
 		public.FilterChains[0].TransportSocket = downstreamTLS(s.TLS)
-		public.FilterChains[0].TransportSocketConnectTimeout = off(handshakeTimeout)
+		public.FilterChains[0].TransportSocketConnectTimeout = duration(handshakeTimeout)
 	}
 	out := []cachetypes.Resource{
 		loopbackListener(in),

@@ -114,15 +114,16 @@ func contentVersion(resources []cachetypes.Resource) (string, error) {
 
 func shortType(url string) string { return url[strings.LastIndexByte(url, '.')+1:] }
 
-// duration gives nil for zero where Envoy's "not set" is meant; off gives an explicit zero where zero switches off.
-func duration(d time.Duration) *durationpb.Duration {
+// duration is for fields that are always there: zero means zero, or no limit where Envoy's API says so.
+func duration(d time.Duration) *durationpb.Duration { return durationpb.New(d) }
+
+// durationOrUnset leaves a field out for zero, where its absence is what means no limit.
+func durationOrUnset(d time.Duration) *durationpb.Duration {
 	if d == 0 {
 		return nil
 	}
-	return durationpb.New(d)
+	return duration(d)
 }
-
-func off(d time.Duration) *durationpb.Duration { return durationpb.New(d) }
 
 func u32(n uint32) *wrapperspb.UInt32Value { return wrapperspb.UInt32(n) }
 func yes() *wrapperspb.BoolValue           { return wrapperspb.Bool(true) }

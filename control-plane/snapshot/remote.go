@@ -45,7 +45,7 @@ func linkCluster(c *clusterv3.Cluster, e *endpointv3.Endpoint, remote *link.Remo
 	c.UpstreamConnectionOptions = &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
 		KeepaliveProbes: u32(3), KeepaliveTime: u32(10), KeepaliveInterval: u32(10), // seconds
 	}}
-	c.ConnectTimeout = off(5 * time.Second) // TLS is in it
+	c.ConnectTimeout = duration(5 * time.Second) // TLS is in it
 }
 
 // ServiceName is what the link calls the service with that socket.
@@ -63,7 +63,7 @@ func loopbackListener(in Input) *listenerv3.Listener {
 	if in.Remote != nil {
 		l.Address = socketAddress(in.Remote.LoopbackHost, in.Remote.LoopbackPort)
 		l.FilterChains[0].TransportSocket = in.Remote.Downstream()
-		l.FilterChains[0].TransportSocketConnectTimeout = off(handshakeTimeout)
+		l.FilterChains[0].TransportSocketConnectTimeout = duration(handshakeTimeout)
 	}
 	return l
 }

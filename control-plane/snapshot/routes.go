@@ -81,7 +81,7 @@ func probeRoutes() []*routev3.Route {
 func apiRoute(name string, m *routev3.RouteMatch) *routev3.Route {
 	return &routev3.Route{Name: name, Match: m, Metadata: lane("static"), RequestHeadersToAdd: []*corev3.HeaderValueOption{setHeader(ownHeader, "true")}, Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: apiCluster},
-		Timeout:          off(0),
+		Timeout:          duration(0),
 		RetryPolicy:      &routev3.RetryPolicy{RetryOn: "connect-failure,reset-before-request,refused-stream"},
 	}}}
 }

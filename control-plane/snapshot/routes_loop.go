@@ -16,10 +16,7 @@ const (
 )
 
 // toolsInPlay says whether chat requests may need a tool loop.
-func toolsInPlay(c *config.Config) bool { return mcpInPlay(c) || a2aInPlay(c) }
-
-func mcpInPlay(c *config.Config) bool { return c.MCP.Enabled && len(c.MCP.Servers) > 0 }
-func a2aInPlay(c *config.Config) bool { return c.A2A.Enabled && len(c.A2A.Agents) > 0 }
+func toolsInPlay(c *config.Config) bool { return c.MCP.InUse() || c.A2A.InUse() }
 
 // loopRoutes send chat to the loop lane when tools are in play, and past it when the client bypasses all of them:
 // such a request takes the direct lane and costs what it costs without tools. The loopback listener has no such
@@ -29,10 +26,10 @@ func loopRoutes(in Input) []*routev3.Route {
 		return nil
 	}
 	var bypass []*routev3.HeaderMatcher
-	if mcpInPlay(in.Config) {
+	if in.Config.MCP.InUse() {
 		bypass = append(bypass, switchedOn(bypassMCP)...)
 	}
-	if a2aInPlay(in.Config) {
+	if in.Config.A2A.InUse() {
 		bypass = append(bypass, switchedOn(bypassA2A)...)
 	}
 	path := catalog.ChatCompletions.Path()
@@ -47,8 +44,8 @@ func loopRoutes(in Input) []*routev3.Route {
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: loopCluster},
 			// The model calls inside have their limits, at the loopback listener; a loop is as long as they are together.
-			Timeout:     off(0),
-			IdleTimeout: off(0),
+			Timeout:     duration(0),
+			IdleTimeout: duration(0),
 		}},
 	}
 	if in.Config.Limits.Set.Limits(limits.Tokens) {

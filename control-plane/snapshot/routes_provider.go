@@ -44,7 +44,7 @@ func providerAction(in Input, p config.Provider) *routev3.RouteAction {
 	c := in.Config.Client
 	action := &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: providerCluster(p.ID)},
-		Timeout:          off(c.Timeout),
+		Timeout:          duration(c.Timeout),
 		RetryPolicy:      retryPolicy(c),
 	}
 	action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: hostHeader(p)}
@@ -59,14 +59,14 @@ func setIdleTimeouts(action *routev3.RouteAction, c config.Client) {
 	first, silence := c.ResponseHeaderTimeout, c.StreamIdleTimeout
 	if first > 0 && (silence == 0 || first < silence) {
 		action.RetryPolicy.PerTryTimeout = duration(first)
-		action.IdleTimeout = off(silence)
+		action.IdleTimeout = duration(silence)
 		return
 	}
 	if first == 0 || silence == 0 {
-		action.IdleTimeout = off(0)
+		action.IdleTimeout = duration(0)
 		return
 	}
-	action.IdleTimeout = off(max(first, silence))
+	action.IdleTimeout = duration(max(first, silence))
 }
 
 // retryPolicy tries again what has had no effect: no connection, a reset before the first byte, and 429 or 503 unless
@@ -80,11 +80,11 @@ func retryPolicy(c config.Client) *routev3.RetryPolicy {
 			headerRegex(retryHintHeader, `(429|503)/(-|[0-`+strconv.Itoa(most)+`])?`),
 		},
 		RetryBackOff: &routev3.RetryPolicy_RetryBackOff{
-			BaseInterval: off(100 * time.Millisecond), MaxInterval: off(2 * time.Second),
+			BaseInterval: duration(100 * time.Millisecond), MaxInterval: duration(2 * time.Second),
 		},
 		RateLimitedRetryBackOff: &routev3.RetryPolicy_RateLimitedRetryBackOff{
 			ResetHeaders: []*routev3.RetryPolicy_ResetHeader{{Name: "retry-after", Format: routev3.RetryPolicy_SECONDS}},
-			MaxInterval:  off(longestRetryAfter + time.Second),
+			MaxInterval:  duration(longestRetryAfter + time.Second),
 		},
 	}
 }

@@ -17,7 +17,7 @@ func keySecret(id string) string { return "key/" + id }
 
 // secrets are the providers' keys, the roots, the server's certificate and its clients' authorities. Their content
 // travels, not their files' names: what Envoy gets is what was checked, wherever it runs and whenever it asks. This is
-// the only place where a key is revealed; Envoy shows secrets as [redacted].
+// the only place where Envoy is given a provider's key; it shows secrets as [redacted].
 func secrets(in Input) []cachetypes.Resource {
 	var out []cachetypes.Resource
 	for _, p := range in.Config.Ready() {

@@ -108,6 +108,9 @@ type MCP struct {
 	Polling                    Polling
 }
 
+// InUse says that there are servers whose tools models may be offered.
+func (m MCP) InUse() bool { return m.Enabled && len(m.Servers) > 0 }
+
 // A2A is the middleware for Agent2Agent agents.
 type A2A struct {
 	Enabled, Expose bool
@@ -117,6 +120,9 @@ type A2A struct {
 	Connection      Connection
 	Polling         Polling
 }
+
+// InUse says that there are agents that models may be offered.
+func (a A2A) InUse() bool { return a.Enabled && len(a.Agents) > 0 }
 
 // Connection says how a lost or refused connection to a tool server or agent is tried again.
 type Connection struct {

@@ -45,6 +45,11 @@ type Provider struct {
 	Own         bool   // named by PROVIDERS
 }
 
+// Endpoints are those that the provider speaks, in the catalogue's order.
+func (p Provider) Endpoints() []catalog.Endpoint {
+	return slices.DeleteFunc(catalog.Endpoints(), func(e catalog.Endpoint) bool { _, ok := p.Paths[e]; return !ok })
+}
+
 // Fix says what to set to make the provider ready; empty when it is.
 func (p Provider) Fix() string {
 	var set []string

@@ -24,7 +24,7 @@ func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	c := &clusterv3.Cluster{
 		Name:                 name,
 		ClusterDiscoveryType: dnsOf(p.URL),
-		ConnectTimeout:       off(in.Config.Client.ConnectTimeout),
+		ConnectTimeout:       duration(in.Config.Client.ConnectTimeout),
 		CircuitBreakers:      roomyBreakers(),
 		OutlierDetection:     outlierDetection(),
 		Metadata:             providerMetadata(p.ID),
@@ -57,8 +57,8 @@ func dns(family dnscommonv3.DnsLookupFamily, one bool) *clusterv3.Cluster_Cluste
 	return &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.cluster.dns",
 		TypedConfig: pack(&dnsv3.DnsCluster{
-			DnsRefreshRate:               off(5 * time.Second),
-			DnsFailureRefreshRate:        &dnsv3.DnsCluster_RefreshRate{BaseInterval: off(time.Second), MaxInterval: off(5 * time.Second)},
+			DnsRefreshRate:               duration(5 * time.Second),
+			DnsFailureRefreshRate:        &dnsv3.DnsCluster_RefreshRate{BaseInterval: duration(time.Second), MaxInterval: duration(5 * time.Second)},
 			RespectDnsTtl:                true,
 			DnsLookupFamily:              family,
 			AllAddressesInSingleEndpoint: one,
@@ -77,7 +77,7 @@ func outlierDetection() *clusterv3.OutlierDetection {
 		EnforcingLocalOriginSuccessRate:        u32(0),
 		ConsecutiveLocalOriginFailure:          u32(5),
 		EnforcingConsecutiveLocalOriginFailure: u32(100),
-		BaseEjectionTime:                       off(10 * time.Second),
+		BaseEjectionTime:                       duration(10 * time.Second),
 		MaxEjectionPercent:                     u32(50),
 	}
 }
@@ -117,12 +117,12 @@ func http2Options() *httpv3.HttpProtocolOptions {
 }
 
 func upstreamCommon(in Input) *corev3.HttpProtocolOptions {
-	return &corev3.HttpProtocolOptions{IdleTimeout: off(in.Config.Client.IdleConnTimeout)}
+	return &corev3.HttpProtocolOptions{IdleTimeout: duration(in.Config.Client.IdleConnTimeout)}
 }
 
 // keepalive finds a connection that died without a word while a model was thinking.
 func keepalive() *corev3.KeepaliveSettings {
-	return &corev3.KeepaliveSettings{Interval: off(30 * time.Second), Timeout: off(15 * time.Second)}
+	return &corev3.KeepaliveSettings{Interval: duration(30 * time.Second), Timeout: duration(15 * time.Second)}
 }
 
 // port is the URL's port, or the scheme's.

@@ -120,22 +120,11 @@ func wasmConfiguration(in Input, chooses bool) string {
 	}
 	e := edge{Providers: []provider{}, Allowed: in.Config.General.AllowedModels, Disallowed: in.Config.General.DisallowedModels, Routes: chooses}
 	for _, p := range in.Config.Providers {
-		e.Providers = append(e.Providers, provider{p.ID, p.State == config.Ready, p.Fix(), endpoints(p)})
+		e.Providers = append(e.Providers, provider{p.ID, p.State == config.Ready, p.Fix(), p.Endpoints()})
 	}
 	out, err := json.Marshal(settings{Edge: e, Policy: in.Config.Policy.JSON, HoldHeaders: true})
 	if err != nil {
 		panic(err) // strings always marshal, and the policy was parsed before
 	}
 	return string(out)
-}
-
-// endpoints are those that the provider speaks, in the catalogue's order.
-func endpoints(p config.Provider) []catalog.Endpoint {
-	out := []catalog.Endpoint{}
-	for _, e := range catalog.Endpoints() {
-		if _, ok := p.Paths[e]; ok {
-			out = append(out, e)
-		}
-	}
-	return out
 }
