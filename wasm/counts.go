@@ -16,8 +16,8 @@ type countKey struct {
 	shadow  bool
 }
 
-// metricPrefix is followed by rule.{name}.{outcome}, with .shadow for what would have happened, by
-// policy.{outcome} for what no rule did, and by secret.{detector}.
+// metricPrefix is followed by rule.{name}.{outcome}, with .shadow for what would have happened, by none.{outcome} for
+// what no rule did, and by secret.{detector}.
 const metricPrefix = "inference_gateway.policy."
 
 func newCounts(p *policy.Policy) *counts {
