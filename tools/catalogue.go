@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 )
 
+// Where tools come from. The names are a part of those that models see.
+const (
+	SourceMCP = "mcp"
+	SourceA2A = "a2a"
+)
+
 // Tool is one callable tool as offered to a model.
 type Tool struct {
 	Name        string          // as injected: mcp_<server>_<tool> or a2a_<agent>_<skill>, [A-Za-z0-9_-], at most 64 characters
-	Source      string          // "mcp" or "a2a"
+	Source      string          // SourceMCP or SourceA2A
 	Server      string          // the configured name of the server or agent
 	Original    string          // the tool's or skill's own name
 	Description string          // capped

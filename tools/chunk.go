@@ -79,7 +79,7 @@ func choiceEdits(before, after jsonedit.Doc) []jsonedit.Edit {
 // empties says that a delta adds nothing.
 func empties(delta jsonedit.Doc) bool {
 	for _, v := range delta.All() {
-		if !vacant(v) {
+		if !v.Blank() {
 			return false
 		}
 	}
@@ -89,7 +89,7 @@ func empties(delta jsonedit.Doc) bool {
 // hasMore says that a choice holds more than its delta. What came with a finish_reason goes with that.
 func hasMore(choice jsonedit.Doc) bool {
 	for name, v := range choice.All() {
-		if name != "index" && name != "delta" && name != "finish_reason" && !vacant(v) {
+		if name != "index" && name != "delta" && name != "finish_reason" && !v.Blank() {
 			return true
 		}
 	}

@@ -9,9 +9,6 @@ import (
 // maxTools is what OpenAI takes in one request, the client's own included.
 const maxTools = 128
 
-// sourceMCP is the source whose tools stand behind the selector when there have to be some.
-const sourceMCP = "mcp"
-
 // inject decides what the model sees: the client's tools as they are, then the gateway's. It is false when there is
 // nothing to add, or no room.
 func (s *Session) inject() bool {
@@ -36,13 +33,14 @@ func (s *Session) inject() bool {
 	return true
 }
 
-// choose picks the tools to show one by one, by index, and whether the others stand behind the selector.
+// choose picks the tools to show one by one, by index, and whether the others stand behind the selector, as only those of
+// MCP servers can.
 func (s *Session) choose(room int) (visible []int, hidden bool) {
 	all := make([]int, 0, len(s.tools.tools))
 	var others []int
 	for i, t := range s.tools.tools {
 		all = append(all, i)
-		if t.Source != sourceMCP {
+		if t.Source != SourceMCP {
 			others = append(others, i)
 		}
 	}

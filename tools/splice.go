@@ -12,7 +12,7 @@ import (
 // elements gives the members of an array as views of its bytes.
 func elements(array []byte) [][]byte { return firstElements(array, math.MaxInt) }
 
-// firstElements gives no more than so many.
+// firstElements gives no more than so many of them.
 func firstElements(array []byte, most int) [][]byte {
 	var out [][]byte
 	start, depth := 1, 0
@@ -113,19 +113,6 @@ func text(d jsonedit.Doc, name string) string {
 func present(d jsonedit.Doc, name string) (jsonedit.Value, bool) {
 	v, ok := d.Member(name)
 	return v, ok && v.Kind != jsonedit.Null
-}
-
-// vacant says that a value adds nothing to a message: null, "", [] or {}.
-func vacant(v jsonedit.Value) bool {
-	switch v.Kind {
-	case jsonedit.Null:
-		return true
-	case jsonedit.String, jsonedit.Array, jsonedit.Object:
-		raw := v.Raw()
-		return len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0 && (v.Kind != jsonedit.String || len(raw) == 2)
-	default:
-		return false
-	}
 }
 
 func quote(s string) []byte { return jsonedit.AppendQuote(nil, s) }

@@ -117,7 +117,7 @@ func (t *turn) asHistory() []byte {
 	}
 	var edits []jsonedit.Edit
 	for name, v := range doc.All() {
-		if name != "content" && vacant(v) {
+		if name != "content" && v.Blank() {
 			edits = append(edits, jsonedit.Edit{Name: name})
 		}
 	}

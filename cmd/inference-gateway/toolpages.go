@@ -27,9 +27,9 @@ func (g *gateway) mayUse(c providers.Caller) func(tools.Tool) bool {
 	}
 	return func(t tools.Tool) bool {
 		switch t.Source {
-		case "mcp":
+		case tools.SourceMCP:
 			return rights.AllowsTool(t.Server, t.Original)
-		case "a2a":
+		case tools.SourceA2A:
 			return rights.AllowsAgent(t.Server)
 		}
 		return false

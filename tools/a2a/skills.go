@@ -40,8 +40,8 @@ func skillTools(agent string, card *sdk.AgentCard) []tools.Tool {
 			break
 		}
 		list = append(list, tools.Tool{
-			Name:        tools.InjectedName("a2a", agent, id),
-			Source:      "a2a",
+			Name:        tools.InjectedName(tools.SourceA2A, agent, id),
+			Source:      tools.SourceA2A,
 			Server:      agent,
 			Original:    id,
 			Description: describeSkill(agent, card, skill),

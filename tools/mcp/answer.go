@@ -29,7 +29,7 @@ func (s *strict) listed(ctx context.Context, resp *transport.JSONRPCResponse) (*
 	if err := json.Unmarshal(resp.Result, &page); err != nil {
 		return nil, errNoAnswer
 	}
-	all, _, err := firstElements(page.Tools, mostListed)
+	all, _, err := decodeElements(page.Tools, mostListed)
 	if err != nil {
 		return nil, errNoAnswer
 	}
@@ -61,8 +61,8 @@ func (s *strict) listed(ctx context.Context, resp *transport.JSONRPCResponse) (*
 // mostListed of a page's tools are looked at: more than a server may have (Limits.Tools).
 const mostListed = 10_000
 
-// firstElements gives the elements of an array, no more than so many, and whether there are others.
-func firstElements(array json.RawMessage, most int) (out []json.RawMessage, more bool, err error) {
+// decodeElements gives the elements of an array that nobody has checked, no more than so many, and whether there are others.
+func decodeElements(array json.RawMessage, most int) (out []json.RawMessage, more bool, err error) {
 	if blank(array) {
 		return nil, false, nil
 	}

@@ -6,8 +6,6 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
 )
 
-const source = "mcp"
-
 // filter says which tools may be offered and run. Names count as the server spells them or as models see them.
 type filter struct{ include, exclude map[string]bool }
 
@@ -26,7 +24,7 @@ func nameSet(names []string) map[string]bool {
 }
 
 func (f filter) allows(server, tool string) bool {
-	own, injected := strings.ToLower(tool), strings.ToLower(tools.InjectedName(source, server, tool))
+	own, injected := strings.ToLower(tool), strings.ToLower(tools.InjectedName(tools.SourceMCP, server, tool))
 	if f.exclude[own] || f.exclude[injected] {
 		return false
 	}

@@ -48,7 +48,7 @@ func resultText(raw json.RawMessage, limit int) tools.Result {
 	if r.ResultType == "input_required" || r.ResultType == "task" || (len(r.Task) > 0 && blank(r.Content)) {
 		return tools.Failure(tools.StatusNeedsInput, needsInput)
 	}
-	blocks, more, err := firstElements(r.Content, mostBlocks)
+	blocks, more, err := decodeElements(r.Content, mostBlocks)
 	if err != nil {
 		return tools.Failure(tools.StatusError, unreadable)
 	}

@@ -29,7 +29,7 @@ func newSnapshot(servers []*server) *snapshot {
 			name := c.free(s.name, d.original)
 			c.at[name] = place{server: s, definition: d}
 			c.tools = append(c.tools, tools.Tool{
-				Name: name, Source: source, Server: s.name, Original: d.original, Description: d.description, Schema: d.schema,
+				Name: name, Source: tools.SourceMCP, Server: s.name, Original: d.original, Description: d.description, Schema: d.schema,
 			})
 		}
 	}
@@ -38,9 +38,9 @@ func newSnapshot(servers []*server) *snapshot {
 
 // free is the tool's injected name or, where another tool has it (a_b's c and a's b_c), one that ends in a hash.
 func (c *snapshot) free(server, tool string) string {
-	name := tools.InjectedName(source, server, tool)
+	name := tools.InjectedName(tools.SourceMCP, server, tool)
 	for n := 2; c.at[name].server != nil; n++ {
-		name = tools.InjectedName(source, server, tool+"\x00"+strconv.Itoa(n))
+		name = tools.InjectedName(tools.SourceMCP, server, tool+"\x00"+strconv.Itoa(n))
 	}
 	return name
 }
