@@ -75,6 +75,47 @@ func TestArtifactsComeBeforeTheStatusMessage(t *testing.T) {
 	expect(t, tell(t, up(t, f, nil), "a2a_a_x", "hi"), tools.StatusOK, "Hello\n\nsecond\n\n[file a.png image/png, 3 bytes]\n{\"a\":1}")
 }
 
+// What a listener hears as one text is one text for who asks afterwards, when the pieces have become parts.
+func TestATextInPiecesIsOneText(t *testing.T) {
+	for _, c := range []struct{ parts, want string }{
+		{`{"text":"Once"},{"text":" upon "},{"text":"a"},{"text":" time\n"},{"text":"there"}`, "Once upon a time\nthere"},
+		{`{"text":"The first."},{"text":"The second."}`, "The first.\nThe second."},
+		{`{"text":"One "},{"text":"line"},{"data":{"a":1}},{"text":"more "},{"text":"words"}`, "One line\n{\"a\":1}\nmore words"},
+	} {
+		f := newFake(t, cardOf(false, "x"), func(w http.ResponseWriter, _ *http.Request, asked rpcCall) {
+			task := `{"id":"t1","contextId":"ctx","status":{"state":"TASK_STATE_COMPLETED"},"artifacts":[{"artifactId":"a","parts":[` + c.parts + `]}]}`
+			if asked.Method != "GetTask" {
+				task = `{"task":` + task + `}`
+			}
+			say(w, asked, task)
+		})
+		if got := tell(t, up(t, f, nil), "a2a_a_x", "hi"); got.Status != tools.StatusOK || got.Text != c.want {
+			t.Errorf("got %+v, want %q", got, c.want)
+		}
+	}
+}
+
+// Over REST agents have a type of their own for what they send, errors too (the JavaScript SDK's).
+func TestErrorsOfATypeOfTheirOwn(t *testing.T) {
+	card := strings.Replace(cardOf(true, "x"), "JSONRPC", "HTTP+JSON", 1)
+	said := `{"error":{"code":400,"status":"FAILED_PRECONDITION","message":"no streams","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"UNSUPPORTED_OPERATION","domain":"a2a-protocol.org"}]}}`
+	f := newFake(t, card, func(w http.ResponseWriter, r *http.Request, c rpcCall) {
+		w.Header().Set("Content-Type", "application/a2a+json; charset=utf-8")
+		if strings.HasSuffix(r.URL.Path, ":stream") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, said)
+			return
+		}
+		_, _ = io.WriteString(w, `{"message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"text":"done plainly"}]}}`)
+	})
+	expect(t, tell(t, up(t, f, nil), "a2a_a_x", "hi"), tools.StatusOK, "done plainly")
+	f.set(func() {
+		said = strings.Replace(said, "UNSUPPORTED_OPERATION", "INVALID_PARAMS", 1)
+		said = strings.Replace(said, "no streams", "not so", 1)
+	})
+	expect(t, tell(t, up(t, f, nil), "a2a_a_x", "hi"), tools.StatusError, "not so")
+}
+
 func TestAStreamThatBreaksIsFollowedByPolling(t *testing.T) {
 	for _, how := range []string{"ends", "is cut"} {
 		t.Run(how, func(t *testing.T) {

@@ -3,6 +3,7 @@ package a2a
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	sdk "github.com/a2aproject/a2a-go/v2/a2a"
@@ -92,14 +93,24 @@ func artifactsText(list []*sdk.Artifact) string {
 	return strings.Join(texts, "\n\n")
 }
 
+// partsText puts each part on a line of its own. An agent that is asked for what it has said may give the pieces in which it
+// said it, where one that is listened to says that they continue: pieces have white space at their edges.
 func partsText(parts sdk.ContentParts) string {
-	var texts []string
+	inPieces := slices.ContainsFunc(parts, func(p *sdk.Part) bool { return isText(p) && strings.TrimSpace(p.Text()) != p.Text() })
+	var all strings.Builder
+	goesOn := false
 	for _, p := range parts {
-		if text := partText(p); text != "" {
-			texts = append(texts, text)
+		text := partText(p)
+		if text == "" {
+			continue
 		}
+		if all.Len() > 0 && !(inPieces && goesOn && isText(p)) {
+			all.WriteByte('\n')
+		}
+		all.WriteString(text)
+		goesOn = isText(p)
 	}
-	return strings.Join(texts, "\n")
+	return all.String()
 }
 
 // partText shows files by name: their bytes would mean nothing to a model.

@@ -54,15 +54,20 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errTooLarge
 	}
 	resp.Body = &limited{resp.Body, g.limit}
-	if stream && resp.StatusCode == http.StatusOK && isJSON(resp.Header.Get("Content-Type")) {
+	if !isJSON(resp.Header.Get("Content-Type")) {
+		return resp, nil
+	}
+	resp.Header.Set("Content-Type", "application/json") // the SDK reads no error that is of another type
+	if stream && resp.StatusCode == http.StatusOK {
 		return asStream(resp)
 	}
 	return resp, nil
 }
 
+// isJSON knows types such as application/a2a+json, which agents have over REST, for what they are.
 func isJSON(contentType string) bool {
 	media, _, err := mime.ParseMediaType(contentType)
-	return err == nil && media == "application/json"
+	return err == nil && (media == "application/json" || strings.HasSuffix(media, "+json"))
 }
 
 // asStream makes a stream of one event out of a plain answer. Agents answer a request for a stream that they refuse with
