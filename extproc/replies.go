@@ -48,7 +48,7 @@ func refuse(e *apierror.Error) replies {
 		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(e.Status())},
 		Headers: &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{header("content-type", "application/json")}},
 		Body:    e.Body(),
-		Details: "igw_" + string(e.Kind),
+		Details: apierror.DetailsPrefix + string(e.Kind),
 	}}}}
 }
 

@@ -166,8 +166,8 @@ func (host) ProxyLog(level uint32, data *byte, size int) uint32 {
 	return hostLog(int32(level), data, int32(size))
 }
 
-func (host) ProxySendLocalResponse(status uint32, details *byte, detailsSize int, body *byte, bodySize int, headers *byte, headersSize int, grpc int32) uint32 {
-	return hostSendLocalResponse(status, details, int32(detailsSize), body, int32(bodySize), headers, int32(headersSize), grpc)
+func (host) ProxySendLocalResponse(status uint32, _ *byte, _ int, body *byte, bodySize int, headers *byte, headersSize int, grpc int32) uint32 {
+	return hostSendLocalResponse(status, unsafe.StringData(replyDetails), int32(len(replyDetails)), body, int32(bodySize), headers, int32(headersSize), grpc)
 }
 
 func (host) ProxyGetHeaderMapValue(kind uint32, key *byte, keySize int, data **byte, size *int) uint32 {

@@ -159,13 +159,18 @@ func (x *exchange) pass() types.Action {
 	return types.ActionContinue
 }
 
+// replyDetails goes to the host with the next reply: the SDK has no parameter for it (bridge_wasip1.go).
+var replyDetails string
+
 // refuse answers the client with an error of the table.
 func (x *exchange) refuse(e *apierror.Error) types.Action {
-	return x.reply(e.Status(), [][2]string{{"content-type", "application/json"}}, e.Body())
+	return x.reply(e.Status(), string(e.Kind), [][2]string{{"content-type", "application/json"}}, e.Body())
 }
 
-func (x *exchange) reply(status int, headers [][2]string, body []byte) types.Action {
+// reply answers the client; code is what the access log has of it.
+func (x *exchange) reply(status int, code string, headers [][2]string, body []byte) types.Action {
 	x.phase = refused
+	replyDetails = apierror.DetailsPrefix + code
 	if err := proxywasm.SendHttpResponse(uint32(status), headers, body, -1); err != nil {
 		proxywasm.LogError("cannot answer a request: " + err.Error())
 	}

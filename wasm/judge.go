@@ -250,7 +250,7 @@ func (x *exchange) refuseBy(d *policy.Decision) types.Action {
 	}
 	// Envoy words some statuses itself; this one is the policy's.
 	_ = proxywasm.ReplaceHttpRequestHeader(catalog.PolicyHeader, name)
-	return x.reply(d.Status, headers, d.AppendReply(nil))
+	return x.reply(d.Status, d.Code, headers, d.AppendReply(nil))
 }
 
 // note counts what the rules did, tells the access log, and keeps what is to be settled at the end.

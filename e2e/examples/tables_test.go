@@ -53,7 +53,7 @@ func TestProvidersTable(t *testing.T) {
 
 func TestErrorKindsTable(t *testing.T) {
 	rows := map[string][]string{}
-	for _, r := range table(t, read(t, "docs/errors.md"), "## Kinds") {
+	for _, r := range table(t, read(t, "docs/errors.md"), "## Codes") {
 		rows[r[0]] = r
 	}
 	for _, kind := range apierror.Kinds() {

@@ -38,13 +38,14 @@ func TestWhatAPolicyDoesIsVisible(t *testing.T) {
 				"PROVIDERS": "one", "ONE_API_URL": one.URL, "WASM_ENABLED": lane, "WASM_PATH": harness.Module(t),
 				"POLICY_FILE": policyFile(t, visiblePolicy), "LOG_LEVEL": "debug",
 			})
-			want := map[string]string{} // the access log's word by request
+			want := map[string]string{} // the access log's words by request
 			for _, c := range []struct {
 				body, rule, logged string
 				status             int
 			}{
 				{`{"model":"one/m","user":"u"}`, "", "tagged allow", 200},
 				{`{"model":"one/m","user":"u","max_tokens":50}`, "", "tagged edit", 200},
+				{`{"model":"nobody/m","user":"u"}`, "", "tagged allow", 400},
 				{`{"model":"one/m"}`, "tagged", "tagged require", 400},
 				{`{"model":"one/dear","messages":[{"content":"PROMPTMARKER"}]}`, "dear", "dear deny", 402},
 				{`{"model":"one/m","messages":[{"content":"PROMPTMARKER ghp_0123456789abcdefghijABCDEFGHIJ456789 and AKIAIOSFODNN7EXAMPLE"}]}`, "keys", "keys secret", 403},
@@ -54,12 +55,16 @@ func TestWhatAPolicyDoesIsVisible(t *testing.T) {
 					r := g.Chat(t, c.body, "X-Team: "+team)
 					assert.Equal(t, c.status, r.Status, "%s: %s", c.body, r)
 					assert.Equal(t, c.rule, r.Header.Get("X-Policy-Rule"), c.body)
-					want[r.Header.Get("X-Request-Id")] = c.logged
+					details := "via_upstream"
+					if c.status != http.StatusOK {
+						details = "igw_" + r.Error().Code
+					}
+					want[r.Header.Get("X-Request-Id")] = c.logged + ", " + details
 				}
 			}
 			stats := g.Admin(t, http.MethodGet, "/stats?filter=inference_gateway.policy")
 			for name, n := range map[string]int{
-				"rule.watched.deny.shadow": 6, "rule.tagged.allow": 2, "rule.tagged.edit": 2, "rule.tagged.require": 2, "rule.dear.deny": 2,
+				"rule.watched.deny.shadow": 7, "rule.tagged.allow": 4, "rule.tagged.edit": 2, "rule.tagged.require": 2, "rule.dear.deny": 2,
 				"rule.keys.secret": 2, "none.unreadable": 2, "secret.github_token": 2, "secret.aws_access_key": 2,
 			} {
 				assert.Contains(t, stats, fmt.Sprintf("inference_gateway.policy.%s: %d\n", name, n))
@@ -97,14 +102,14 @@ func TestWhatAPolicyDoesIsVisible(t *testing.T) {
 			g.Stop(t) // Envoy has written all of its log then
 			for text := range strings.Lines(g.Stdout.String()) {
 				var entry struct {
-					Msg, Policy string
-					ID          string `json:"request_id"`
+					Msg, Policy, Details string
+					ID                   string `json:"request_id"`
 				}
 				if json.Unmarshal([]byte(text), &entry) != nil || entry.Msg != "access" {
 					continue
 				}
 				if logged, asked := want[entry.ID]; asked {
-					assert.Equal(t, logged, entry.Policy)
+					assert.Equal(t, logged, entry.Policy+", "+entry.Details)
 					delete(want, entry.ID)
 				}
 			}

@@ -6,13 +6,13 @@ package apierror
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// Kind names a class of failure. The zero Kind is not valid.
+// Kind names a class of failure; it is the code that clients see. The zero Kind is not valid.
 type Kind string
 
 // The kinds, each a row of the table below.
 const (
 	InvalidRequest   Kind = "invalid_request"
-	BodyTooLarge     Kind = "body_too_large"
+	BodyTooLarge     Kind = "request_too_large"
 	HeadersTooLarge  Kind = "headers_too_large"
 	ModelNotAllowed  Kind = "model_not_allowed"
 	UnknownProvider  Kind = "unknown_provider"
@@ -25,7 +25,7 @@ const (
 	Unauthorized     Kind = "unauthorized"
 	InvalidAPIKey    Kind = "invalid_api_key"
 	PermissionDenied Kind = "permission_denied"
-	RateLimited      Kind = "rate_limited"
+	RateLimited      Kind = "rate_limit_exceeded"
 	RequestTimeout   Kind = "request_timeout"
 	Overloaded       Kind = "overloaded"
 	Unavailable      Kind = "unavailable"
@@ -34,35 +34,37 @@ const (
 	Internal         Kind = "internal_error"
 )
 
+// DetailsPrefix stands before the code of a refusal in Envoy's response code details, beside Envoy's own words there.
+const DetailsPrefix = "igw_"
+
 // row is what a kind becomes on the wire. Types are those that OpenAI clients know.
 type row struct {
 	status int
 	typ    string
-	code   string
 }
 
 var table = map[Kind]row{
-	InvalidRequest:   {400, "invalid_request_error", "invalid_request"},
-	BodyTooLarge:     {413, "invalid_request_error", "request_too_large"},
-	HeadersTooLarge:  {431, "invalid_request_error", "headers_too_large"},
-	ModelNotAllowed:  {403, "model_not_allowed", "model_not_allowed"},
-	UnknownProvider:  {400, "invalid_request_error", "unknown_provider"},
-	ProviderNotReady: {400, "invalid_request_error", "provider_not_configured"},
-	UnsupportedRoute: {400, "invalid_request_error", "endpoint_not_supported"},
-	NotFound:         {404, "invalid_request_error", "not_found"},
-	ModelNotFound:    {404, "invalid_request_error", "model_not_found"},
-	MethodNotAllowed: {405, "invalid_request_error", "method_not_allowed"},
-	NotEnabled:       {403, "permission_error", "not_enabled"},
-	Unauthorized:     {401, "authentication_error", "unauthorized"},
-	InvalidAPIKey:    {401, "invalid_request_error", "invalid_api_key"}, // as OpenAI says it
-	PermissionDenied: {403, "permission_error", "permission_denied"},
-	RateLimited:      {429, "rate_limit_error", "rate_limit_exceeded"},
-	RequestTimeout:   {408, "invalid_request_error", "request_timeout"},
-	Overloaded:       {503, "server_error", "overloaded"},
-	Unavailable:      {503, "server_error", "unavailable"},
-	UpstreamError:    {502, "upstream_error", "upstream_error"},
-	UpstreamTimeout:  {504, "upstream_error", "upstream_timeout"},
-	Internal:         {500, "server_error", "internal_error"},
+	InvalidRequest:   {400, "invalid_request_error"},
+	BodyTooLarge:     {413, "invalid_request_error"},
+	HeadersTooLarge:  {431, "invalid_request_error"},
+	ModelNotAllowed:  {403, "model_not_allowed"},
+	UnknownProvider:  {400, "invalid_request_error"},
+	ProviderNotReady: {400, "invalid_request_error"},
+	UnsupportedRoute: {400, "invalid_request_error"},
+	NotFound:         {404, "invalid_request_error"},
+	ModelNotFound:    {404, "invalid_request_error"},
+	MethodNotAllowed: {405, "invalid_request_error"},
+	NotEnabled:       {403, "permission_error"},
+	Unauthorized:     {401, "authentication_error"},
+	InvalidAPIKey:    {401, "invalid_request_error"}, // as OpenAI says it
+	PermissionDenied: {403, "permission_error"},
+	RateLimited:      {429, "rate_limit_error"},
+	RequestTimeout:   {408, "invalid_request_error"},
+	Overloaded:       {503, "server_error"},
+	Unavailable:      {503, "server_error"},
+	UpstreamError:    {502, "upstream_error"},
+	UpstreamTimeout:  {504, "upstream_error"},
+	Internal:         {500, "server_error"},
 }
 
 // Kinds lists every kind of the table, in no order.
@@ -96,21 +98,21 @@ func Field(kind Kind, param, format string, args ...any) *Error {
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
 
 // Status is the HTTP status of the kind; an unknown kind is a 500.
-func (e *Error) Status() int { return e.row().status }
+func (e *Error) Status() int { return table[e.kind()].status }
 
 // Body is the OpenAI-shaped JSON object, without a trailing newline
 // (https://platform.openai.com/docs/guides/error-codes: error.message, type, param, code).
 func (e *Error) Body() []byte {
-	r := e.row()
+	kind := e.kind()
 	out := appendText([]byte(`{"error":{"message":`), e.Message)
-	out = appendText(append(out, `,"type":`...), r.typ)
+	out = appendText(append(out, `,"type":`...), table[kind].typ)
 	out = append(out, `,"param":`...)
 	if e.Param == "" {
 		out = append(out, `null`...)
 	} else {
 		out = appendText(out, e.Param)
 	}
-	out = appendText(append(out, `,"code":`...), r.code)
+	out = appendText(append(out, `,"code":`...), string(kind))
 	return append(out, `}}`...)
 }
 
@@ -120,9 +122,9 @@ func appendText(dst []byte, s string) []byte {
 	return dst
 }
 
-func (e *Error) row() row {
-	if r, ok := table[e.Kind]; ok {
-		return r
+func (e *Error) kind() Kind {
+	if _, ok := table[e.Kind]; ok {
+		return e.Kind
 	}
-	return table[Internal]
+	return Internal
 }
