@@ -62,12 +62,12 @@ func TestWhatAPolicyDoesIsVisible(t *testing.T) {
 					want[r.Header.Get("X-Request-Id")] = c.logged + ", " + details
 				}
 			}
-			stats := g.Admin(t, http.MethodGet, "/stats?filter=inference_gateway.policy")
+			stats := "\n" + g.Admin(t, http.MethodGet, "/stats?filter=inference_gateway.policy")
 			for name, n := range map[string]int{
 				"rule.watched.deny.shadow": 7, "rule.tagged.allow": 4, "rule.tagged.edit": 2, "rule.tagged.require": 2, "rule.dear.deny": 2,
 				"rule.keys.secret": 2, "none.unreadable": 2, "secret.github_token": 2, "secret.aws_access_key": 2,
 			} {
-				assert.Contains(t, stats, fmt.Sprintf("inference_gateway.policy.%s: %d\n", name, n))
+				assert.Contains(t, stats, fmt.Sprintf("\nwasmcustom.inference_gateway.policy.%s: %d\n", name, n))
 			}
 			sockets := func(team string) string {
 				c := g.Dial(t)
