@@ -24,7 +24,7 @@ import (
 // load reads the configuration and reports its warnings and problems. It is nil when there is a problem.
 func load(stderr io.Writer, options ...config.Option) *config.Config {
 	c, warnings, err := config.Read(options...)
-	for _, w := range append(warnings, notYet(c)...) {
+	for _, w := range warnings {
 		_, _ = fmt.Fprintln(stderr, "warning:", w)
 	}
 	if err != nil {
@@ -32,18 +32,6 @@ func load(stderr io.Writer, options ...config.Option) *config.Config {
 		return nil
 	}
 	return c
-}
-
-// notYet warns of settings that are understood and have no effect in this version.
-func notYet(c *config.Config) []config.Warning {
-	var out []config.Warning
-	if c == nil {
-		return nil
-	}
-	if c.Telemetry.Enabled {
-		out = append(out, config.Warning{Variable: "TELEMETRY_ENABLED", Message: "has no effect in this version yet"})
-	}
-	return out
 }
 
 func validate(stdout, stderr io.Writer) int {

@@ -139,7 +139,7 @@ type Polling struct {
 	Interval, Timeout time.Duration
 }
 
-// Telemetry is metrics and tracing. The standard OTEL_ variables are read by the OpenTelemetry SDK itself.
+// Telemetry is metrics and tracing, of which nothing is built yet.
 type Telemetry struct {
 	Enabled        bool
 	MetricsHost    string // an IP address without brackets

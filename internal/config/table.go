@@ -43,7 +43,7 @@ func groups() []group {
 		{"Auth", "Bearer tokens of OpenID Connect issuers and the browser login, both by Envoy on the public listener: [auth.md](auth.md).", authRows()},
 		{"Access", "API keys and what callers may do; both files are watched. Their grammar: [access.md](access.md).", accessRows()},
 		{"Limits", "Requests and tokens for each caller: [limits.md](limits.md).", limitsRows()},
-		{"Telemetry", "Metrics and tracing; the standard `OTEL_*` variables hold too.", telemetryRows()},
+		{"Telemetry", "Understood and without effect in this version: `TELEMETRY_ENABLED` and `TELEMETRY_TRACING_ENABLED` print a warning.", telemetryRows()},
 		{"Wasm", "The filter inside Envoy.", wasmRows()},
 		{"Processes", "", processRows()},
 		{

@@ -11,7 +11,7 @@ func generalRows() []variable {
 		row(envFileVariable, "", path, func(c *Config) *string { return &c.General.EnvFile },
 			"Dotenv file that is read at the start and watched: a change is checked, then applied, or refused while the old configuration stays. The process environment wins over the file."),
 		row("ENVIRONMENT", "production", text, func(c *Config) *string { return &c.General.Environment },
-			"Name of the deployment, shown in logs and telemetry."),
+			"Name of the deployment. Nothing depends on it in this version."),
 		row("LOG_LEVEL", "info", logLevel, func(c *Config) *slog.Level { return &c.General.LogLevel },
 			"Least severe level that is logged."),
 		row("LOG_FORMAT", "", oneOf("json", "text"), func(c *Config) *string { return &c.General.LogFormat },

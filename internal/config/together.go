@@ -21,6 +21,14 @@ func (l *loader) checkTogether() {
 	if t.Enabled && t.MetricsPort != 0 && t.MetricsPort == c.Server.Port && overlap(t.MetricsHost, c.Server.Host) {
 		l.add("TELEMETRY_METRICS_PORT", strconv.Itoa(t.MetricsPort), "another port than SERVER_PORT")
 	}
+	for _, s := range []struct {
+		name string
+		on   bool
+	}{{"TELEMETRY_ENABLED", t.Enabled}, {"TELEMETRY_TRACING_ENABLED", t.TracingEnabled}} {
+		if s.on {
+			l.warn(s.name, "has no effect in this version")
+		}
+	}
 	if c.MCP.Enabled && len(c.MCP.Servers) == 0 && l.get("MCP_SERVERS") == "" {
 		l.warn("MCP_ENABLED", "has no effect: MCP_SERVERS names no server")
 	}
