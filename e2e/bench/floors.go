@@ -21,6 +21,14 @@ import (
 // provider's prefix out of the model's name and says the provider in a header, and does nothing else that a gateway has to
 // do. It reads no JSON, knows no errors and trusts everybody. What a lane costs above its floor is the gateway's own doing.
 
+// listenerFloor is the other floor: the gateway itself, asked where its configuration alone decides (/proxy), so that a
+// request meets its routes, timers, retries, headers and access log, and no filter of ours.
+func listenerFloor(gateway *target) *target {
+	t := *gateway
+	t.Name, t.Path, t.Model = "floor-listener", "/proxy/mock/v1/chat/completions", benchModel
+	return &t
+}
+
 // luaFloor lets a stock filter of Envoy do it.
 const luaFloor = `
           - name: envoy.filters.http.lua
@@ -76,7 +84,7 @@ const wasmFloor = `
                 allow_on_headers_stop_iteration: true
                 configuration:
                   "@type": type.googleapis.com/google.protobuf.StringValue
-                  value: '{"edge":{"providers":[{"id":"mock","ready":true,"endpoints":["chat/completions"]}]},"hold_headers":true}'
+                  value: '{"edge":{"providers":[{"id":"mock","ready":true,"endpoints":["chat/completions"]}],"routes":true},"hold_headers":true}'
                 vm_config: {runtime: envoy.wasm.runtime.v8, code: {local: {filename: %s}}}`
 
 // startFloors starts an Envoy for each technique, and the process that one of them asks.

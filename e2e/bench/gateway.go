@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 type target struct {
 	Name         string
 	Addr         string
+	Path         string // of a chat request; empty for /v1/chat/completions
 	Model        string // as this target wants it named
 	StartSeconds float64
 
@@ -157,6 +159,6 @@ func (t *target) request(streamed, usage bool, pause time.Duration) []byte {
 		`sentences, name your assumptions, and say so when you do not know."},{"role":"user","content":"What does it mean that a load ` +
 		`generator works as a closed loop, and what does that hide about a server that is too slow?"}],"temperature":0.7,"top_p":1,` +
 		`"max_tokens":256,"user":"bench-0001"` + more + `}`
-	return fmt.Appendf(nil, "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench/1\r\nAccept: */*\r\nContent-Type: application/json\r\n"+
-		"Authorization: Bearer "+benchKey+"\r\nContent-Length: %d\r\n\r\n%s", t.Addr, len(body), body)
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench/1\r\nAccept: */*\r\nContent-Type: application/json\r\n"+
+		"Authorization: Bearer "+benchKey+"\r\nContent-Length: %d\r\n\r\n%s", cmp.Or(t.Path, "/v1/chat/completions"), t.Addr, len(body), body)
 }

@@ -125,7 +125,7 @@ func parseFlags(args []string) (*options, error) {
 	fs.BoolVar(&o.loops, "loops", true, "measure tool loops too, with a gateway of their own and an MCP server")
 	fs.BoolVar(&o.wasm, "wasm", true, "measure the wasm lane too, without a policy and with one of 100 rules, each in a gateway of its own")
 	fs.BoolVar(&o.keys, "keys", true, "measure a gateway that checks API keys too, 100 of them")
-	fs.BoolVar(&o.floors, "floors", true, "measure also what ext_proc and a script cost in a raw Envoy that is no gateway")
+	fs.BoolVar(&o.floors, "floors", true, "measure also what the gateway's listener costs alone, and what each technique costs in a raw Envoy that is no gateway")
 	fs.BoolVar(&o.quick, "quick", false, "a look instead of a measurement: 2 rounds of 1s, 200 short streams; flags given as well win")
 	fs.StringVar(&o.jsonFile, "json", "", "write everything that was measured to this file")
 	fs.StringVar(&o.logs, "logs", "", "keep the logs and configurations of the started processes in this directory")
@@ -227,6 +227,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 	}
 	if err := b.measureIdle(ctx, targets); err != nil {
 		return err
+	}
+	if b.floors && b.startsGateways() {
+		targets = append(targets, listenerFloor(gateway))
 	}
 	if err := b.measureCells(ctx, mock, targets); err != nil {
 		return err

@@ -91,6 +91,7 @@ func (r *report) print(out io.Writer) {
 		r.printRatios(out, c, "keys", "gateway")
 		r.printRatios(out, c, "gateway", "floor-ext_proc")
 		r.printRatios(out, c, "wasm", "floor-wasm")
+		r.printRatios(out, c, "wasm", "floor-listener")
 	}
 	if len(r.Streams) > 0 {
 		title("%d streams open at once", r.Streams[0].Streams)
@@ -151,7 +152,7 @@ func rowOf(name string, runs []run) []string {
 }
 
 // measured are the targets that are compared with raw Envoy.
-var measured = []string{"gateway", "wasm", "wasm-policy", "keys", "floor-ext_proc", "floor-wasm", "floor-lua"}
+var measured = []string{"gateway", "wasm", "wasm-policy", "keys", "floor-listener", "floor-ext_proc", "floor-wasm", "floor-lua"}
 
 // printRatios compares one target with another, round by round.
 func (r *report) printRatios(out io.Writer, c cell, name, with string) {
