@@ -98,6 +98,30 @@ func TestMemoryIsBoundedWhateverKeysThereAre(t *testing.T) {
 	assert.Equal(t, int64(1), table.Add("new", 100, 1200, 1), "and gets its own once windows are over")
 }
 
+// Whoever can think of keys fills the table with counters of a minute, so that those of a day find no cell of their own when
+// their day begins. They take one, and what was spent of them is known for the whole day.
+func TestADayIsNotForgottenWithAMinute(t *testing.T) {
+	const size, minute, day = 32, 60, 86_400
+	table, _, now := newTable(size)
+	*now = day
+	flood := func() {
+		for i := range 1000 {
+			table.Add(fmt.Sprint("minute", i), minute, *now+minute, 1)
+		}
+	}
+	flood()
+	for hour := range int64(23) {
+		assert.Equal(t, 10*(hour+1), table.Add("of a day", day, 2*day, 10))
+		*now += 3600
+		flood()
+	}
+	for i := range 1000 {
+		table.Add(fmt.Sprint("day", i), day, 2*day, 1)
+	}
+	assert.GreaterOrEqual(t, table.Add("of a day", day, 2*day, 10), int64(240), "nor when there are more of a day than the table holds")
+	assert.Greater(t, table.Add("another minute", minute, *now+minute, 1), int64(1), "which take nothing from each other, but share")
+}
+
 // budgeted makes a policy of one rule with a budget.
 func budgeted(t *testing.T, budget string) *Policy {
 	t.Helper()

@@ -11,7 +11,9 @@ type Cells interface {
 }
 
 // Table is Budgets in a fixed number of Cells, however many keys clients think of. A counter whose window is over gives
-// its cell away. When there is no cell left for a key, it shares one: its budget is used up earlier then, never later.
+// its cell away, and so does one whose window ends before that of a key which has none: who can fill the table with keys of
+// a minute could else have the counts of a day forgotten each minute. Where all end later, a key shares a cell with another:
+// its budget is used up earlier then.
 type Table struct {
 	Cells Cells
 	Size  int          // number of cells
@@ -31,9 +33,9 @@ func (t *Table) Add(key string, per, ends, n int64) int64 {
 	h, now := hash(key), t.Clock()
 	var sum int64
 	for range attempts {
-		at, c, version := t.find(h, now)
+		at, c, version := t.find(h, now, ends)
 		switch shared := c.hash != h && c.ends > now; {
-		case shared: // and counts for both, until the window of the one whose it is ends
+		case shared: // and counts for both
 		case c.hash != h || c.ends < ends,
 			c.ends > ends+per: // left by a clock that was ahead; else the next window, which another worker has begun
 			c = cell{hash: h, ends: ends}
@@ -47,8 +49,9 @@ func (t *Table) Add(key string, per, ends, n int64) int64 {
 	return sum // every attempt met another writer: this one is not counted
 }
 
-// find gives the key's cell, else one that is free, else the first where the key may be.
-func (t *Table) find(h uint64, now int64) (at int, c cell, version uint32) {
+// find gives the key's cell, else one that is free, else the one that will be free first: anew when that is before the
+// key's own window ends, and else to be shared.
+func (t *Table) find(h uint64, now, ends int64) (at int, c cell, version uint32) {
 	at = -1
 	for i := range uint64(probes) {
 		place := int((h + i) % uint64(t.Size))
@@ -57,14 +60,12 @@ func (t *Table) find(h uint64, now int64) (at int, c cell, version uint32) {
 		if here.hash == h && here.ends > 0 {
 			return place, here, v
 		}
-		if at < 0 && here.ends <= now {
+		if at < 0 || here.ends < c.ends && c.ends > now {
 			at, c, version = place, here, v
 		}
 	}
-	if at < 0 {
-		at = int(h % uint64(t.Size))
-		data, v := t.Cells.Load(at)
-		return at, readCell(data), v
+	if c.ends < ends {
+		c = cell{}
 	}
 	return at, c, version
 }
