@@ -166,8 +166,13 @@ func (f *Found) count(detector int) {
 // at gives the end of a secret of this shape that begins at start, or 0.
 func (sh *shape) at(text []byte, start int) int {
 	from := start + len(sh.prefix)
-	if start < 0 || from > len(text) || string(text[start:from]) != sh.prefix {
+	if start < sh.inside || from > len(text) || string(text[start:from]) != sh.prefix {
 		return 0
+	}
+	for range sh.inside {
+		if start--; kinds[text[start]]&sh.kind == 0 {
+			return 0
+		}
 	}
 	// What stands before must not belong to the same word; an n behind a backslash is a line break of JSON inside of JSON.
 	if start > 0 && kinds[text[start-1]]&alnum != 0 && (start == 1 || text[start-2] != '\\') {
