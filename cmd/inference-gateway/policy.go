@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/policyfile"
 )
@@ -25,6 +26,9 @@ func policyCheck(file string, stdout, stderr io.Writer) int {
 		return exitConfig
 	}
 	_, _ = fmt.Fprintf(stdout, "%s: the policy is good: %d rules\n", file, len(p.Rules()))
+	if strangers := p.Strangers(); len(strangers) > 0 {
+		_, _ = fmt.Fprintf(stdout, "note: rules ask for providers that are known only where a gateway's configuration or hosts name them: %s\n", strings.Join(strangers, ", "))
+	}
 	return exitOK
 }
 

@@ -13,6 +13,10 @@ import (
 )
 
 func TestCommandsAndTheirExitCodes(t *testing.T) {
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(policy, []byte("rules: [{name: a, match: {provider: [oepnai, groq, mine]}, act: deny}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args   string
 		env    harness.Env
@@ -39,6 +43,10 @@ func TestCommandsAndTheirExitCodes(t *testing.T) {
 		{"run", harness.Env{"AUTH_ENABLED": "true", "AUTH_OIDC_ISSUER": "http://127.0.0.1:1"}, 1, "", "AUTH_OIDC_CLIENT_ID"},
 		{"run", harness.Env{"CONTROL_SOCKET_DIR": "/proc/nowhere"}, 2, "", "CONTROL_SOCKET_DIR"},
 		{"serve", harness.Env{"CONTROL_SOCKET_DIR": t.TempDir() + "/" + strings.Repeat("a", 100)}, 2, "", "shorter"},
+		{"policy check " + policy, nil, 0, "hosts name them: oepnai, mine", ""},
+		{"policy check " + policy + "x", nil, 1, "", "cannot be read"},
+		{"policy test " + policy, nil, 2, "", "expected: policy check FILE"},
+		{"validate", harness.Env{"POLICY_FILE": policy, "PROVIDERS": "mine", "MINE_API_URL": "http://127.0.0.1:1"}, 0, "good", "provider oepnai, which is none of this configuration"},
 		{"nonsense", nil, 2, "", "unknown command"},
 		{"validate twice", nil, 2, "", "unexpected argument"},
 	} {

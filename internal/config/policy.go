@@ -34,6 +34,13 @@ func (l *loader) readPolicy() {
 		l.add(policyVariable, shown(p.File), "a good policy: "+err.Error())
 		return
 	}
-	parsed, _ := policy.Parse(p.JSON) // Read has seen that there are no problems
+	ids := make([]string, len(l.cfg.Providers))
+	for i := range l.cfg.Providers {
+		ids[i] = l.cfg.Providers[i].ID
+	}
+	parsed, _ := policy.Parse(p.JSON, ids...) // Read has seen that there are no problems
+	for _, id := range parsed.Strangers() {
+		l.warn(policyVariable, "a rule asks for provider "+id+", which is none of this configuration: it holds for no request")
+	}
 	p.Open, p.CountsTokens = parsed.FailOpen(), parsed.NeedsUsage()
 }

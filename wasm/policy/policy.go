@@ -7,6 +7,8 @@
 // request that no rule concerns costs next to no memory.
 package policy
 
+import "slices"
+
 // The limits of a policy. They bound what one mistaken or hostile configuration costs every request.
 const (
 	maxPolicy  = 1 << 20 // bytes of JSON
@@ -35,6 +37,26 @@ type Policy struct {
 	onError        refusing
 	needsBody      bool // some rule may read or edit bodies
 	needsUsage     bool
+}
+
+// Strangers are the providers that rules ask for and that nothing makes known: a rule with a misspelled one holds for no
+// request, and nothing else would tell.
+func (p *Policy) Strangers() []string {
+	var out []string
+	add := func(c *conditions) {
+		for i := range c.providers {
+			if id := &c.providers[i]; !id.star && !p.isProvider(id.text) && !slices.Contains(out, id.text) {
+				out = append(out, id.text)
+			}
+		}
+	}
+	for i := range p.rules {
+		add(&p.rules[i].match)
+		if unless := p.rules[i].unless; unless != nil {
+			add(unless)
+		}
+	}
+	return out
 }
 
 // refusing is a setting that lets a request pass or not.
