@@ -227,15 +227,17 @@ func (g *gateway) reload(ctx context.Context, options ...config.Option) {
 	for _, w := range warnings {
 		g.log.Warn("configuration: " + w.String())
 	}
+	var late []string
 	if err == nil {
-		err = g.apply(ctx, discover(ctx, c, ollamaAddress, g.log))
+		late = needRestart(was, c)
+		err = g.apply(ctx, discover(ctx, withFilterOf(was, c), ollamaAddress, g.log))
 	}
 	if err != nil {
 		g.log.Error("the changed configuration is refused, the old one stays", "error", err)
 		g.reloadAccess(ctx, options...)
 		return
 	}
-	for _, name := range needRestart(was, c) {
+	for _, name := range late {
 		g.log.Warn("configuration: " + name + " has changed and takes effect at the next start")
 	}
 	g.log.Info("the changed configuration is in use", "providers", len(c.Ready()))
@@ -256,12 +258,25 @@ func needRestart(was, is *config.Config) []string {
 		{"CONTROL_HOST and the addresses beside it", !reflect.DeepEqual(addresses(was.Control), addresses(is.Control))},
 		{"LOG_FORMAT", was.General.LogFormat != is.General.LogFormat},
 		{"GATEWAY_ENV_FILE", was.General.EnvFile != is.General.EnvFile},
+		{"WASM_ENABLED", was.Wasm.Enabled != is.Wasm.Enabled},
+		{"POLICY_FILE", was.Policy.On() != is.Policy.On()},
 	} {
 		if v.changed {
 			out = append(out, v.name)
 		}
 	}
 	return out
+}
+
+// withFilterOf leaves the filter in Envoy where it is, or is not. Routes reach Envoy at once, and a filter only when its module is
+// compiled, seconds later: until then a new lane would fail every request, and a new policy would let pass what it refuses.
+func withFilterOf(was, is *config.Config) *config.Config {
+	out := *is
+	out.Wasm.Enabled = was.Wasm.Enabled
+	if was.Policy.On() != is.Policy.On() {
+		out.Policy = was.Policy
+	}
+	return &out
 }
 
 // addresses is what of the link to Envoys cannot change while it is open: all but certificates and names.
