@@ -95,6 +95,37 @@ func TestATextInPiecesIsOneText(t *testing.T) {
 	}
 }
 
+// A time without its zone does not cost the answer, and what an agent calls by that name stays as it is.
+func TestATimeWithoutAZone(t *testing.T) {
+	const status = `"status":{"timestamp":"2026-11-30T11:30:55.169811","state":"TASK_STATE_%s"}`
+	const data = `{"artifactId":"a","parts":[{"data":{"status":{"timestamp":"2026-11-30T11:30:55"}}}]}`
+	for _, how := range []string{"at once", "polled", "streamed"} {
+		t.Run(how, func(t *testing.T) {
+			f := newFake(t, cardOf(how == "streamed", "x"), func(w http.ResponseWriter, _ *http.Request, c rpcCall) {
+				task := func(state string) string {
+					return `{"id":"t1","contextId":"ctx",` + fmt.Sprintf(status, state) + `,"artifacts":[` + data + `]}`
+				}
+				switch {
+				case how == "streamed":
+					startStream(w)
+					say(w, c, `{"task":`+task("WORKING")+`}`)
+					say(w, c, `{"statusUpdate":{"taskId":"t1","contextId":"ctx",`+fmt.Sprintf(status, "COMPLETED")+`}}`)
+				case c.Method == "GetTask":
+					say(w, c, task("COMPLETED"))
+				case how == "polled":
+					say(w, c, `{"task":`+task("WORKING")+`}`)
+				default:
+					say(w, c, `{"task":`+task("COMPLETED")+`}`)
+				}
+			})
+			got := tell(t, up(t, f, nil), "a2a_a_x", "hi")
+			if want := `{"status":{"timestamp":"2026-11-30T11:30:55"}}`; got.Status != tools.StatusOK || got.Text != want {
+				t.Errorf("got %+v, want %s", got, want)
+			}
+		})
+	}
+}
+
 // Over REST agents have a type of their own for what they send, errors too (the JavaScript SDK's).
 func TestErrorsOfATypeOfTheirOwn(t *testing.T) {
 	card := strings.Replace(cardOf(true, "x"), "JSONRPC", "HTTP+JSON", 1)

@@ -55,8 +55,12 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &limited{resp.Body, g.limit}
 	if !isJSON(resp.Header.Get("Content-Type")) {
+		if stream {
+			resp.Body = undatedEvents(resp.Body)
+		}
 		return resp, nil
 	}
+	resp.Body, resp.ContentLength = undatedJSON(resp.Body), -1
 	resp.Header.Set("Content-Type", "application/json") // the SDK reads no error that is of another type
 	if stream && resp.StatusCode == http.StatusOK {
 		return asStream(resp)
