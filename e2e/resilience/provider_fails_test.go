@@ -72,6 +72,35 @@ func TestAResetBeforeTheAnswerIsTriedAgainAndThenA502(t *testing.T) {
 	assert.JSONEq(t, `{"id":"third"}`, r.String())
 }
 
+// What is no HTTP ends in an error that says where to look.
+func TestAProviderThatSpeaksSomethingElseIsA502(t *testing.T) {
+	t.Parallel()
+	g := shared(t)
+	for name, says := range map[string]string{
+		"a banner":      "SSH-2.0-OpenSSH_9.2p1\r\n",
+		"an alert":      "\x15\x03\x01\x00\x02\x02\x16",
+		"an older HTTP": "<html></html>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			model := g.one.on(func(_ int, w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if assert.NoError(t, err) {
+					_, _ = io.WriteString(conn, says)
+					_, _ = io.Copy(io.Discard, conn) // it is the gateway that ends this
+					_ = conn.Close()
+				}
+			})
+			for _, r := range []*harness.Response{
+				g.Chat(t, chat("one/"+model)), g.Chat(t, chatStream("one/"+model)),
+				g.Do(t, http.MethodPost, "/proxy/one/v1/files", `{"model":"`+model+`"}`),
+			} {
+				upstreamError(t, r, http.StatusBadGateway, "one")
+				assert.Contains(t, r.Error().Message, "the port of its URL")
+			}
+		})
+	}
+}
+
 func TestAStreamThatBreaksEndsBrokenAndIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	g := shared(t)
