@@ -11,17 +11,23 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
-// ollamaAddress is where Ollama listens unless it is told otherwise.
-const ollamaAddress = "127.0.0.1:11434"
+// ollamaAddresses are where Ollama listens unless it is told otherwise, and where one listens that was told localhost on a
+// machine that takes that for IPv6.
+var ollamaAddresses = []string{"127.0.0.1:11434", "[::1]:11434"}
 
 // discover offers an Ollama that runs on this machine when nobody has configured a provider.
-func discover(ctx context.Context, c *config.Config, address string, log *slog.Logger) *config.Config {
+func discover(ctx context.Context, c *config.Config, addresses []string, log *slog.Logger) *config.Config {
 	ready := c.Ready()
-	if len(ready) != 1 || ready[0].ID != "demo" || !isOllama(ctx, address) {
+	if len(ready) != 1 || ready[0].ID != "demo" {
 		return c
 	}
-	log.Info("found an Ollama on this machine and offer its models as ollama/…")
-	return c.WithDiscovered("ollama", "http://"+address+"/v1")
+	for _, address := range addresses {
+		if isOllama(ctx, address) {
+			log.Info("found an Ollama on this machine and offer its models as ollama/…")
+			return c.WithDiscovered("ollama", "http://"+address+"/v1")
+		}
+	}
+	return c
 }
 
 // isOllama asks for the version that Ollama tells. Something else may listen on its port; to offer that as a provider

@@ -18,10 +18,10 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 )
 
-// discovered gives the names of the providers that are ready after a look at address, and what was logged.
-func discovered(t *testing.T, c *config.Config, address string) (ids []string, logged string) {
+// discovered gives the names of the providers that are ready after a look at the addresses, and what was logged.
+func discovered(t *testing.T, c *config.Config, addresses ...string) (ids []string, logged string) {
 	var out bytes.Buffer
-	for _, p := range discover(t.Context(), c, address, slog.New(slog.NewTextHandler(&out, nil))).Ready() {
+	for _, p := range discover(t.Context(), c, addresses, slog.New(slog.NewTextHandler(&out, nil))).Ready() {
 		ids = append(ids, p.ID)
 	}
 	return ids, out.String()
@@ -43,10 +43,13 @@ func ollama(t *testing.T) (address string) {
 func TestAnOllamaIsOfferedWhenNothingElseIs(t *testing.T) {
 	address := ollama(t)
 	c := loaded(t, nil)
-	ids, logged := discovered(t, c, address)
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	addresses := []string{strings.TrimPrefix(nobody.URL, "http://"), address}
+	ids, logged := discovered(t, c, addresses...)
 	assert.Equal(t, []string{"demo", "ollama"}, ids)
 	assert.Contains(t, logged, "found an Ollama")
-	for _, p := range discover(t.Context(), c, address, slog.New(slog.DiscardHandler)).Ready() {
+	for _, p := range discover(t.Context(), c, addresses, slog.New(slog.DiscardHandler)).Ready() {
 		if p.ID == "ollama" {
 			assert.Equal(t, "http://"+address+"/v1", p.URL.String())
 		}

@@ -58,7 +58,7 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 	signals, release := heed(log)
 	defer release()
 	stop := signals.stop
-	c = discover(stop, c, ollamaAddress, log)
+	c = discover(stop, c, ollamaAddresses, log)
 	dir, cleanup, err := privateDir(c, m)
 	if err != nil {
 		return err
@@ -230,7 +230,7 @@ func (g *gateway) reload(ctx context.Context, options ...config.Option) {
 	var late []string
 	if err == nil {
 		late = needRestart(was, c)
-		err = g.apply(ctx, discover(ctx, withFilterOf(was, c), ollamaAddress, g.log))
+		err = g.apply(ctx, discover(ctx, withFilterOf(was, c), ollamaAddresses, g.log))
 	}
 	if err != nil {
 		g.log.Error("the changed configuration is refused, the old one stays", "error", err)
