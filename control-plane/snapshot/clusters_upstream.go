@@ -22,17 +22,14 @@ import (
 func upstreamCluster(in Input, p config.Provider) *clusterv3.Cluster {
 	name := providerCluster(p.ID)
 	c := &clusterv3.Cluster{
-		Name:                 name,
-		ClusterDiscoveryType: dnsOf(p.URL),
-		ConnectTimeout:       duration(in.Config.Client.ConnectTimeout),
-		CircuitBreakers:      roomyBreakers(),
-		OutlierDetection:     outlierDetection(),
-		Metadata:             providerMetadata(p.ID),
-		LoadAssignment:       oneEndpoint(name, socketAddress(p.URL.Hostname(), port(p.URL))),
-		// An answer streams for minutes: a provider's changed address must not cut it off.
-		CloseConnectionsOnHostHealthFailure: false,
-		IgnoreHealthOnHostRemoval:           true,
-		UpstreamConnectionOptions:           &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{}},
+		Name:                      name,
+		ClusterDiscoveryType:      dnsOf(p.URL),
+		ConnectTimeout:            duration(in.Config.Client.ConnectTimeout),
+		CircuitBreakers:           roomyBreakers(),
+		OutlierDetection:          outlierDetection(),
+		Metadata:                  providerMetadata(p.ID),
+		LoadAssignment:            oneEndpoint(name, socketAddress(p.URL.Hostname(), port(p.URL))),
+		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{}},
 	}
 	filters := upstreamFilters(p)
 	if p.URL.Scheme == "https" {

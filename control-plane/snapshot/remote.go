@@ -53,10 +53,10 @@ func ServiceName(socket string) string { return strings.TrimSuffix(path.Base(soc
 
 // loopbackListener serves the gateway's own process: over a Unix socket that nobody else can open, or to whoever has its
 // certificate. What comes in there belongs to requests that were let in before: it does not count as a client's
-// connection and is not turned away under overload.
+// connection, which the overload manager does, and is not turned away under overload.
 func loopbackListener(in Input) *listenerv3.Listener {
 	l := listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in))
-	l.IgnoreGlobalConnLimit, l.BypassOverloadManager = true, true
+	l.BypassOverloadManager = true
 	// A drain closes what is inbound, at once. Loops that are under way still ask their models.
 	l.TrafficDirection = corev3.TrafficDirection_OUTBOUND
 	l.DrainType = listenerv3.Listener_MODIFY_ONLY

@@ -53,6 +53,25 @@ func TestADeadFamilyOfAddressesCostsNoAttempt(t *testing.T) {
 	assert.Equal(t, http.StatusOK, r.Status, "%s", r)
 }
 
+// Of the replicas behind a name, one that takes no connections is left out for a while. Names below localhost are this machine by
+// both families (RFC 6761), and here one of them serves; a retry would hide the other one.
+func TestAReplicaThatTakesNoConnectionsIsLeftOut(t *testing.T) {
+	t.Parallel()
+	one := newScripted(t)
+	g := harness.Start(t, harness.Env{
+		"PROVIDERS": "one", "ONE_API_URL": strings.Replace(one.URL, "127.0.0.1", "replicas.localhost", 1), "CLIENT_MAX_RETRIES": "0",
+	})
+	harness.Eventually(t, patience, "many requests in a row are answered", func() bool {
+		for range 6 {
+			if g.Chat(t, chat("one/m")).Status != http.StatusOK {
+				return false
+			}
+		}
+		return true
+	})
+	assert.Regexp(t, `enforced_consecutive_local_origin_failure: [1-9]`, g.Admin(t, http.MethodGet, "/stats?filter=provider/one.outlier"))
+}
+
 func TestAResetBeforeTheAnswerIsTriedAgainAndThenA502(t *testing.T) {
 	t.Parallel()
 	g := shared(t)

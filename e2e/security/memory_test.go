@@ -1,8 +1,11 @@
 package security
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,4 +88,36 @@ func TestStreamsThatHoldMuchAreResetWhenMemoryIsFull(t *testing.T) {
 		return e.Do(t, http.MethodGet, "/proxy/own/small", "").Status == http.StatusOK
 	})
 	assert.Equal(t, envoy, e.EnvoyPID())
+}
+
+// What the gateway's own process asks belongs to requests that were let in: neither a full heap nor the limit of clients'
+// connections turns it away. Envoy's admin interface, which the drain needs, is not turned away either.
+func TestTheGatewaysOwnRequestsAreNotTurnedAway(t *testing.T) {
+	t.Parallel()
+	g := harness.Start(t, harness.Env{"ENVOY_MAX_HEAP": "1048576", "SERVER_MAX_CONNECTIONS": "1"})
+	path, err := filepath.Glob(filepath.Join(g.TempDir, "inference-gateway-*", "loopback.sock"))
+	require.NoError(t, err)
+	require.Len(t, path, 1)
+	own, err := net.Dial("unix", path[0]) // it is there before the client, and does not take its place
+	require.NoError(t, err)
+	defer own.Close()
+	ask := func(c net.Conn, path string) int {
+		_, _ = io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			return 0
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		return r.StatusCode
+	}
+	require.Equal(t, http.StatusOK, ask(own, "/proxy/demo/models"))
+	client := g.Dial(t)
+	harness.Eventually(t, patience, "clients' requests are refused", func() bool { return ask(client, "/health") == http.StatusServiceUnavailable })
+	assert.Zero(t, ask(g.Dial(t), "/health"), "one more client than there may be")
+	assert.Equal(t, http.StatusOK, ask(own, "/proxy/demo/models"))
+	another, err := net.Dial("unix", path[0])
+	require.NoError(t, err)
+	defer another.Close()
+	assert.Equal(t, http.StatusOK, ask(another, "/proxy/demo/models"))
+	assert.Contains(t, g.Admin(t, http.MethodGet, "/ready"), "LIVE")
 }
