@@ -20,6 +20,8 @@ func heed(log *slog.Logger) (e endings, release func()) {
 	var stop, hurry context.CancelFunc
 	e.stop, stop = context.WithCancel(context.Background())
 	e.hurry, hurry = context.WithCancel(context.Background())
+	// Go ends a program whose standard output or error has lost its reader. Streams are worth more than lines of a log.
+	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup

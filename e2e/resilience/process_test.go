@@ -1,13 +1,16 @@
 package resilience
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,6 +62,45 @@ func runs(pid int) bool {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, rest, found := strings.Cut(string(text), ") ")
 	return err == nil && found && !strings.HasPrefix(rest, "Z")
+}
+
+// A collector of logs that ends takes nothing along: answers go on, and the stop is as clean as ever.
+func TestAGatewayOutlivesTheReadersOfItsLogs(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(harness.Binary(t), "run")
+	cmd.Env = []string{"ENVOY_PATH=" + harness.EnvoyBinary(t), "SERVER_PORT=0", "TMPDIR=" + harness.TempDir(t)}
+	cmd.Stdout, cmd.Stderr = w, w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal: SIGHUP is answered by a line of the log
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	require.NoError(t, w.Close())
+	var url string
+	for lines := bufio.NewReader(r); url == ""; {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		_, url, _ = strings.Cut(line, "is ready: ")
+	}
+	url, _, _ = strings.Cut(url, "/v1")
+	require.NoError(t, r.Close())
+
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	for range 3 {
+		resp, err := harness.NewClient(t).Get(url + "/ready")
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		assert.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case err := <-ended:
+		assert.NoError(t, err, "exit code 0")
+	case <-time.After(patience):
+		assert.Fail(t, "it does not end")
+	}
 }
 
 func TestAPortInUseEndsTheStartAtOnce(t *testing.T) {
