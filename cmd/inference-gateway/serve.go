@@ -27,10 +27,7 @@ type service struct {
 
 // services are all of them.
 func (g *gateway) services(ctx context.Context) []service {
-	// Envoy pings the control plane to find out whether it is still there (bootstrap), more often than gRPC expects.
-	control := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
-		MinTime: 10 * time.Second, PermitWithoutStream: true,
-	}))
+	control := grpc.NewServer(pinged())
 	g.xds.Register(ctx, control)
 	processor := askedOften(grpc.MaxRecvMsgSize(math.MaxInt32)) // Envoy's pieces are bounded by its buffers, the whole body by the exchange
 	g.extproc.Register(processor)
@@ -55,7 +52,12 @@ const workers = 64
 
 // askedOften makes a server for what Envoy asks with each request.
 func askedOften(more ...grpc.ServerOption) *grpc.Server {
-	return grpc.NewServer(append(more, grpc.MaxConcurrentStreams(math.MaxUint32), grpc.NumStreamWorkers(workers))...)
+	return grpc.NewServer(append(more, pinged(), grpc.MaxConcurrentStreams(math.MaxUint32), grpc.NumStreamWorkers(workers))...)
+}
+
+// pinged lets Envoy find out whether this process is still there (bootstrap, clusters), more often than gRPC expects.
+func pinged() grpc.ServerOption {
+	return grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true})
 }
 
 func grpcService(socket string, server *grpc.Server) service {

@@ -107,7 +107,7 @@ func http2Options() *httpv3.HttpProtocolOptions {
 	return &httpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 			ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-				Http2ProtocolOptions: &corev3.Http2ProtocolOptions{MaxConcurrentStreams: u32(1 << 20)},
+				Http2ProtocolOptions: &corev3.Http2ProtocolOptions{MaxConcurrentStreams: u32(1 << 20), ConnectionKeepalive: keepalive()},
 			},
 		}},
 	}
@@ -117,7 +117,8 @@ func upstreamCommon(in Input) *corev3.HttpProtocolOptions {
 	return &corev3.HttpProtocolOptions{IdleTimeout: duration(in.Config.Client.IdleConnTimeout)}
 }
 
-// keepalive finds a connection that died without a word while a model was thinking.
+// keepalive finds a connection that died without a word while a model was thinking, and a process of the gateway that has
+// been stopped: what waits for it is answered then.
 func keepalive() *corev3.KeepaliveSettings {
 	return &corev3.KeepaliveSettings{Interval: duration(30 * time.Second), Timeout: duration(15 * time.Second)}
 }
