@@ -28,23 +28,24 @@ const (
 	learnTime = 3 * time.Second
 )
 
-// counting is who counts limits, with its connection to the shared service. Only apply changes it.
+// counting is who counts limits, with its connections to shared services. Only apply changes it.
 type counting struct {
-	server  *ratelimit.Server
-	log     *slog.Logger
-	service serviceConn
+	server *ratelimit.Server
+	log    *slog.Logger
+	// Connections stay until the end: requests under way settle at the service that they were held at. An unused one
+	// closes its socket by itself (grpc.WithIdleTimeout).
+	services map[limitService]*grpc.ClientConn
 }
 
-// serviceConn is a connection to the shared service, and what it was made of.
-type serviceConn struct {
-	conn    *grpc.ClientConn
+// limitService is what a connection is made of.
+type limitService struct {
 	address string
 	secure  bool
 	roots   string
 }
 
 func newCounting(c *config.Config, log *slog.Logger) (*counting, error) {
-	k := &counting{log: log}
+	k := &counting{log: log, services: map[limitService]*grpc.ClientConn{}}
 	p, err := k.policy(c, c.Limits.Set)
 	if err != nil {
 		return nil, err
@@ -105,12 +106,12 @@ func (k *counting) policy(c *config.Config, set *limits.Set) (ratelimit.Policy, 
 	return p, nil
 }
 
-// connect gives the connection to the service, a new one when it is another service.
+// connect gives the connection to the service, a new one when it was not asked before.
 func (k *counting) connect(c *config.Config) (*grpc.ClientConn, error) {
 	address, secure := c.Limits.Service()
-	next := serviceConn{address: address, secure: secure, roots: c.Client.TLSCA}
-	if was := k.service; was.conn != nil && was.address == next.address && was.secure == next.secure && was.roots == next.roots {
-		return was.conn, nil
+	to := limitService{address: address, secure: secure, roots: c.Client.TLSCA}
+	if conn, ok := k.services[to]; ok {
+		return conn, nil
 	}
 	how := insecure.NewCredentials()
 	if secure {
@@ -121,18 +122,17 @@ func (k *counting) connect(c *config.Config) (*grpc.ClientConn, error) {
 		}
 		how = credentials.NewTLS(t)
 	}
-	var err error
-	if next.conn, err = grpc.NewClient(address, grpc.WithTransportCredentials(how)); err != nil {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(how))
+	if err != nil {
 		return nil, err
 	}
-	k.close()
-	k.service = next
-	return next.conn, nil
+	k.services[to] = conn
+	return conn, nil
 }
 
 func (k *counting) close() {
-	if k.service.conn != nil {
-		_ = k.service.conn.Close()
+	for _, conn := range k.services {
+		_ = conn.Close()
 	}
 }
 
