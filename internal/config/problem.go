@@ -36,7 +36,7 @@ func (ps Problems) Error() string {
 }
 
 func (ps Problems) sorted() Problems {
-	slices.SortFunc(ps, func(a, b Problem) int {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Variable, b.Variable), cmp.Compare(a.line, b.line), cmp.Compare(a.Expected, b.Expected))
 	})
 	return slices.Compact(ps)

@@ -96,7 +96,8 @@ func (l *loader) ownProviders() {
 	for _, name := range splitList(l.get(providersRow.name)) {
 		id := strings.ToLower(name)
 		_, builtIn := catalog.Lookup(id)
-		_, taken := l.known[upper(id)+"_API_URL"] // also when only - and _ set the two apart
+		_, taken := l.known[upper(id)+"_API_URL"]    // also when only - and _ set the two apart
+		_, switches := l.known[upper(id)+"_ENABLED"] // something else, such as the wasm lane
 		switch {
 		case !validName(id):
 			l.add(providersRow.name, shown(name), "names of letters, digits, - and _, starting with a letter or digit")
@@ -104,6 +105,8 @@ func (l *loader) ownProviders() {
 			l.add(providersRow.name, shown(name), "a name that the gateway does not use itself")
 		case taken:
 			l.add(providersRow.name, shown(name), "names that differ from each other and from built-in ones, - and _ counting as one")
+		case switches:
+			l.add(providersRow.name, shown(name), "a name that the gateway does not use itself")
 		default:
 			l.ownProvider(id)
 		}
