@@ -9,8 +9,8 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
-// policy is the configuration as callers are checked by it.
-func policy(c *config.Config) extauthz.Policy {
+// callerPolicy is the configuration as callers are checked by it.
+func callerPolicy(c *config.Config) extauthz.Policy {
 	return extauthz.Policy{Table: c.Access.Table, Keys: c.Access.Keys(), Required: c.CallersRequired()}
 }
 

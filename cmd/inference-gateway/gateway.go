@@ -79,7 +79,7 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	g.loopback = loopTransport(dial, g.link != nil)
 	g.xds = xds.NewServer(log)
 	g.extproc = extproc.NewServer(directory(c), log)
-	g.authz = extauthz.NewServer(policy(c), log)
+	g.authz = extauthz.NewServer(callerPolicy(c), log)
 	g.api = api.New(api.Options{Client: loopbackClient(dial), Ready: g.notReady, Log: log})
 	g.use(t, c)
 	return g, nil
@@ -111,7 +111,7 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 			return err
 		}
 	}
-	g.authz.Update(policy(c)) // before anything that can take long: a key that is revoked must be so at once
+	g.authz.Update(callerPolicy(c)) // before anything that can take long: a key that is revoked must be so at once
 	var t *toolset
 	discard := func() {}
 	err = g.counts.begin(ctx, g.current, c)
@@ -119,13 +119,13 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 		t, discard, err = g.toolsFor(ctx, c)
 	}
 	if err != nil {
-		g.authz.Update(policy(g.current))
+		g.authz.Update(callerPolicy(g.current))
 		g.counts.settle(g.current)
 		return err
 	}
 	old, next := g.extproc.Directory(), directory(c)
 	back := func() {
-		g.authz.Update(policy(g.current))
+		g.authz.Update(callerPolicy(g.current))
 		g.extproc.Update(old)
 		g.counts.settle(g.current)
 		discard()

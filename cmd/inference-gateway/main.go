@@ -1,5 +1,6 @@
 // Command inference-gateway is one OpenAI-compatible endpoint for every provider, as an extension of Envoy. This
-// package is the program: its commands, and in run.go and gateway.go the only wiring of the rooms.
+// package is the program: its commands, and the only wiring of the rooms. run.go is its life from the start to the end of
+// the drain, gateway.go what a configuration is applied to, serve.go what Envoy calls. It must not decide on a request.
 package main
 
 import (

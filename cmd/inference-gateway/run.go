@@ -36,7 +36,7 @@ const (
 	watchPoll = 500 * time.Millisecond
 )
 
-// run is the whole program: it loads, wires, serves, and drains when it is told to stop.
+// run is the commands run and serve: it loads, wires, serves, and drains when it is told to stop.
 func run(stdout, stderr *os.File, m mode) int {
 	tuneRuntime(m)
 	watcher := config.NewWatcher()
@@ -125,28 +125,32 @@ func start(stdout *os.File, log *slog.Logger, level *slog.LevelVar, c *config.Co
 	group.Go(func() error {
 		select {
 		case <-stop.Done():
+			g.drain(ctx, signals.hurry, process, c.Server.DrainTimeout)
+			end()
 		case <-ctx.Done():
-			return nil
 		}
-		said := []any{"timeout", c.Server.DrainTimeout.String()}
-		if hasTerminal() {
-			said = append(said, "hurry", "press Ctrl-C again")
-		}
-		log.Info("draining", said...)
-		g.draining.Store(true)
-		drain, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(signals.hurry, cancel)()
-		var loops sync.WaitGroup
-		loops.Go(func() { g.lane.drain(drain, c.Server.DrainTimeout) })
-		if process != nil {
-			process.Drain(drain)
-		}
-		loops.Wait()
-		end()
 		return nil
 	})
 	return group.Wait()
+}
+
+// drain waits until what is under way has ended, its time is over, or hurry is. process is nil without an Envoy.
+func (g *gateway) drain(ctx, hurry context.Context, process *envoy.Process, timeout time.Duration) {
+	said := []any{"timeout", timeout.String()}
+	if hasTerminal() {
+		said = append(said, "hurry", "press Ctrl-C again")
+	}
+	g.log.Info("draining", said...)
+	g.draining.Store(true)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(hurry, cancel)()
+	var loops sync.WaitGroup
+	loops.Go(func() { g.lane.drain(ctx, timeout) })
+	if process != nil {
+		process.Drain(ctx)
+	}
+	loops.Wait()
 }
 
 func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog io.Writer) (*envoy.Process, error) {
