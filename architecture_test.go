@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 )
@@ -102,19 +103,22 @@ var (
 	environment = []string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}
 )
 
+// theSource is every Go file of the project, read once.
+var theSource = sync.OnceValues(func() (*checker, error) { return read(os.DirFS(".")) })
+
 func TestArchitecture(t *testing.T) {
-	violations, err := inspect(os.DirFS("."))
+	c, err := theSource()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range violations {
+	for _, v := range c.violations {
 		t.Error(v)
 	}
 }
 
 // An arrow that nobody needs would let somebody need it without a word.
 func TestEveryArrowIsUsed(t *testing.T) {
-	c, err := read(os.DirFS("."))
+	c, err := theSource()
 	if err != nil {
 		t.Fatal(err)
 	}
