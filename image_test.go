@@ -26,6 +26,9 @@ func TestPins(t *testing.T) {
 	if protos := one("go.mod", `go-control-plane/envoy v([\d.]+)`); protos != envoy {
 		t.Errorf("go.mod has the protos of Envoy %s, the wheel is %s", protos, envoy)
 	}
+	if check, save := one("Makefile", `^GO_LICENSES_VERSION := (.*)`), one("Dockerfile", `go-licenses@(\S+)`); check != save {
+		t.Errorf("make checks licences with go-licenses %s, the Dockerfile saves them with %s", check, save)
+	}
 	golang, image := one("go.mod", `^go ([\d.]+)`), one("Dockerfile", `golang:([\d.]+)-`)
 	if !strings.HasPrefix(golang+".", image+".") {
 		t.Errorf("the Dockerfile builds with Go %s, go.mod wants %s", image, golang)
