@@ -4,7 +4,7 @@ package config
 const (
 	envoyPools   = "Envoy keeps the connections to providers"
 	toolPools    = "MCP_CLIENT_TIMEOUT and MCP_REQUEST_TIMEOUT cover every step of a call"
-	noGuardrails = "guardrail policies do not exist here, so NOTHING is enforced"
+	noGuardrails = "its policies do not exist here, so NOTHING is enforced; POLICY_FILE names rules of another form"
 	noRouting    = "model aliases do not exist here; requests name provider/model"
 	ownDebugLog  = "bodies are never logged"
 	noDiscovery  = "agents are named by A2A_AGENTS"

@@ -7,6 +7,6 @@ func wasmRows() []variable {
 		row("WASM_PATH", "", path, func(c *Config) *string { return &c.Wasm.Path },
 			"The filter, a file on Envoy's machine; unset: `inference-gateway.wasm` beside the gateway's own binary."),
 		row(policyVariable, "", path, func(c *Config) *string { return &c.Policy.File },
-			"YAML file of the policy that the filter holds model requests to (docs/policy.md); watched. It loads the filter, also with `WASM_ENABLED=false`."),
+			"YAML file of the policy that the filter holds model requests to ([policy.md](policy.md)); watched. It loads the filter, also with `WASM_ENABLED=false`."),
 	}
 }
