@@ -18,9 +18,9 @@ func hostModule(r wazero.Runtime) error {
 			m.logs = append(m.logs, m.read(p, n))
 			return statusOK
 		},
-		"proxy_send_local_response": func(ctx context.Context, _ api.Module, status, _, _, body, bodySize, headers, headersSize, _ uint32) uint32 {
+		"proxy_send_local_response": func(ctx context.Context, _ api.Module, status, details, detailsSize, body, bodySize, headers, headersSize, _ uint32) uint32 {
 			m := machineOf(ctx)
-			m.response = &localReply{status, []byte(m.read(body, bodySize)), pairs(m.read(headers, headersSize))}
+			m.response = &localReply{status, m.read(details, detailsSize), []byte(m.read(body, bodySize)), pairs(m.read(headers, headersSize))}
 			return statusOK
 		},
 		"proxy_get_header_map_value":     getHeader,

@@ -75,6 +75,7 @@ type machine struct {
 
 type localReply struct {
 	status  uint32
+	details string
 	body    []byte
 	headers [][2]string
 }
@@ -152,7 +153,7 @@ func (m *machine) request(headers [][2]string, body []byte, cuts ...int) outcome
 		out.headers[h[0]] = h[1]
 	}
 	if r := m.response; r != nil {
-		out.response = &reply{r.status, r.headers, r.body}
+		out.response = &reply{r.status, r.details, r.headers, r.body}
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/proxy-wasm-go-sdk/proxywasm/types"
 	"golang.org/x/tools/txtar"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -75,6 +76,7 @@ type outcome struct {
 
 type reply struct {
 	StatusCode uint32
+	Details    string // for the access log
 	Headers    [][2]string
 	Data       []byte
 }
@@ -98,7 +100,7 @@ func (e envoy) send(all [][2]string, body []byte, piece int) outcome {
 	}
 	out := outcome{action: action, headers: map[string]string{}, body: string(e.GetCurrentRequestBody(id))}
 	if r := e.GetSentLocalResponse(id); r != nil {
-		out.response = &reply{r.StatusCode, r.Headers, r.Data}
+		out.response = &reply{r.StatusCode, replyDetails, r.Headers, r.Data}
 	}
 	for _, h := range e.GetCurrentRequestHeaders(id) {
 		out.headers[h[0]] = h[1]
@@ -138,6 +140,7 @@ func same(t *testing.T, got outcome, path string, allow, deny []string, body []b
 	if refusal != nil {
 		require.NotNil(t, got.response, "wanted %v", refusal)
 		assert.Equal(t, refusal.Status(), int(got.response.StatusCode))
+		assert.Equal(t, apierror.DetailsPrefix+string(refusal.Kind), got.response.Details)
 		assert.Equal(t, string(refusal.Body()), string(got.response.Data))
 		assert.Contains(t, got.response.Headers, [2]string{"content-type", "application/json"})
 		assert.Equal(t, types.ActionPause, got.action, "nothing goes on")
