@@ -66,7 +66,7 @@ var arrows = []struct {
 	{"tools/mcp", []string{"tools", "providers/sse"}},
 
 	{"wasm", []string{"wasm/policy", "providers", "providers/catalog", "providers/jsonedit"}},
-	{"wasm/policy", []string{"providers/jsonedit", "providers/routing"}}, // RATIONALE.md: one reader of requests
+	{"wasm/policy", []string{"providers/catalog", "providers/jsonedit", "providers/routing"}}, // RATIONALE.md: one reader of requests
 }
 
 // outside: imports from other modules that only some rooms may have, or that some may not have.

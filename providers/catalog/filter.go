@@ -81,55 +81,10 @@ func (m matcher) matches(full, bare string) bool {
 	if _, ok := m.literal[full]; ok {
 		return true
 	}
-	for _, p := range m.patterns {
-		if p.Match(bare) || p.slash && p.Match(full) {
+	for i := range m.patterns {
+		if p := &m.patterns[i]; p.Match(bare) || p.Slash && p.Match(full) {
 			return true
 		}
 	}
 	return false
-}
-
-// Pattern is a text cut at its stars, each of which stands for any run of characters. Case counts.
-type Pattern struct {
-	prefix, suffix string
-	middle         []string // the non-empty pieces between stars, in order
-	slash          bool
-	exact          bool // without a star: the prefix is all of it
-}
-
-// NewPattern compiles a text. Without a star it matches itself alone.
-func NewPattern(entry string) Pattern {
-	pieces := strings.Split(entry, "*")
-	p := Pattern{prefix: pieces[0], suffix: pieces[len(pieces)-1], slash: strings.Contains(entry, "/")}
-	if len(pieces) == 1 {
-		p.exact = true
-		return p
-	}
-	for _, s := range pieces[1 : len(pieces)-1] {
-		if s != "" {
-			p.middle = append(p.middle, s)
-		}
-	}
-	return p
-}
-
-// Match says whether the pattern fits all of s. It takes the leftmost place of each piece: a later place could only
-// leave less for the rest, so there is nothing to go back to, and a pattern with many stars costs no more than one walk
-// of the string.
-func (p Pattern) Match(s string) bool {
-	if p.exact {
-		return s == p.prefix
-	}
-	if len(s) < len(p.prefix)+len(p.suffix) || !strings.HasPrefix(s, p.prefix) || !strings.HasSuffix(s, p.suffix) {
-		return false
-	}
-	s = s[len(p.prefix) : len(s)-len(p.suffix)]
-	for _, piece := range p.middle {
-		i := strings.Index(s, piece)
-		if i < 0 {
-			return false
-		}
-		s = s[i+len(piece):]
-	}
-	return true
 }

@@ -55,7 +55,7 @@ func (c *conditions) holdModel(p *Policy, r *Request) bool {
 	}
 	for i := range c.models {
 		m := &c.models[i]
-		if m.match(r.seen.bare) || m.slash && (m.match(r.seen.full) || slices.ContainsFunc(r.seen.also, m.match)) {
+		if m.Match(r.seen.bare) || m.Slash && (m.Match(r.seen.full) || slices.ContainsFunc(r.seen.also, m.Match)) {
 			return true
 		}
 	}

@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
+)
 
 // hostRow ties upstream hosts to a provider's ID.
 type hostRow struct {
@@ -41,7 +45,7 @@ var localProviders = [...]string{"ollama", "llamacpp"}
 func hostTable(own []hostRow) []hostRow {
 	rows := own
 	for _, k := range knownHosts {
-		rows = append(rows, hostRow{hosts: patterns{newPattern(k[0])}, id: k[1]})
+		rows = append(rows, hostRow{hosts: patterns{catalog.NewPattern(k[0])}, id: k[1]})
 	}
 	for _, id := range localProviders {
 		rows = append(rows, hostRow{id: id})

@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
 
 // index finds the rules that can hold for a request by what they want of its endpoint, model, provider and facts, so that
@@ -44,7 +46,7 @@ const mostEnds = 48
 
 type patternRules struct {
 	text    string
-	pattern pattern
+	pattern catalog.Pattern
 	rules   []uint64
 }
 
@@ -104,19 +106,19 @@ func (w *wants) add(ps patterns, rule, words int) {
 }
 
 // of gives the set of the rules that want a pattern, made when it is the first of them.
-func (w *wants) of(p *pattern, words int) []uint64 {
-	if !p.star {
-		set, ok := w.byWord[p.prefix]
+func (w *wants) of(p *catalog.Pattern, words int) []uint64 {
+	if !p.Star {
+		set, ok := w.byWord[p.Prefix]
 		if !ok {
 			set = make([]uint64, words)
-			w.byWord[p.prefix] = set
+			w.byWord[p.Prefix] = set
 		}
 		return set
 	}
-	i := slices.IndexFunc(w.byPattern, func(known patternRules) bool { return known.text == p.text })
+	i := slices.IndexFunc(w.byPattern, func(known patternRules) bool { return known.text == p.Text })
 	if i < 0 {
 		i = len(w.byPattern)
-		w.byPattern = append(w.byPattern, patternRules{p.text, *p, make([]uint64, words)})
+		w.byPattern = append(w.byPattern, patternRules{p.Text, *p, make([]uint64, words)})
 	}
 	return w.byPattern[i].rules
 }
@@ -127,8 +129,8 @@ func (w *wants) index() {
 	var all []ends
 	for i := range w.byPattern {
 		p := &w.byPattern[i].pattern
-		e := ends{prefix: min(len(p.prefix), mostEnds), suffix: min(len(p.suffix), mostEnds)}
-		key := p.prefix[:e.prefix] + p.suffix[len(p.suffix)-e.suffix:]
+		e := ends{prefix: min(len(p.Prefix), mostEnds), suffix: min(len(p.Suffix), mostEnds)}
+		key := p.Prefix[:e.prefix] + p.Suffix[len(p.Suffix)-e.suffix:]
 		e.slash = strings.IndexByte(key, '/') >= 0
 		byEnds[key] = append(byEnds[key], i)
 		at := slices.IndexFunc(all, func(known ends) bool { return known.prefix == e.prefix && known.suffix == e.suffix })
@@ -165,7 +167,7 @@ func (w *wants) patterned(kept []uint64, word string, onlySlashes bool) {
 }
 
 func (p *patternRules) keep(kept []uint64, word string, onlySlashes bool) {
-	if onlySlashes && !p.pattern.slash || !p.pattern.match(word) {
+	if onlySlashes && !p.pattern.Slash || !p.pattern.Match(word) {
 		return
 	}
 	for i, bits := range p.rules {

@@ -45,8 +45,8 @@ func TestTheIndexFindsWhatPatternsMatch(t *testing.T) {
 			s := &seen{set: []uint64{1<<len(rules) - 1}}
 			w.keep(s, words...)
 			for i, ps := range rules {
-				want := ps.match(words[0]) || (!w.spellings || ps[0].slash) && ps.match(words[1])
-				assert.Equal(t, want, s.set[0]&(1<<i) != 0, "%q of %q", ps[0].text, words)
+				want := ps.match(words[0]) || (!w.spellings || ps[0].Slash) && ps.match(words[1])
+				assert.Equal(t, want, s.set[0]&(1<<i) != 0, "%q of %q", ps[0].Text, words)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/jsonedit"
 )
 
@@ -59,7 +60,7 @@ func (c *conditions) mayReadBody() bool {
 func newPatterns(texts []string) patterns {
 	out := make(patterns, len(texts))
 	for i, text := range texts {
-		out[i] = newPattern(text)
+		out[i] = catalog.NewPattern(text)
 	}
 	return out
 }

@@ -45,8 +45,8 @@ func (p *Policy) Strangers() []string {
 	var out []string
 	add := func(c *conditions) {
 		for i := range c.providers {
-			if id := &c.providers[i]; !id.star && !p.isProvider(id.text) && !slices.Contains(out, id.text) {
-				out = append(out, id.text)
+			if id := &c.providers[i]; !id.Star && !p.isProvider(id.Text) && !slices.Contains(out, id.Text) {
+				out = append(out, id.Text)
 			}
 		}
 	}
