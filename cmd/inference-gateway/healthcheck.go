@@ -44,6 +44,8 @@ func askReady(ctx context.Context, s config.Server) (string, error) {
 	// The certificate names the public host, and this asks the local address.
 	unverified := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec // no credential is sent
 	switch t := s.TLS; {
+	case s.ProbePort != 0:
+		port = s.ProbePort
 	case t.RedirectPort != 0:
 		port = t.RedirectPort
 	case t.Enabled() && t.ClientCA != "" && t.ClientAuth == config.ClientAuthRequire:

@@ -158,6 +158,9 @@ func startEnvoy(ctx context.Context, g *gateway, admin *envoy.Admin, accessLog i
 	if err := portIsFree("SERVER_PORT", server.Host, server.Port); err != nil {
 		return nil, err
 	}
+	if err := portIsFree("SERVER_PROBE_PORT", server.Host, server.ProbePort); err != nil {
+		return nil, err
+	}
 	if err := portIsFree("SERVER_HTTP_REDIRECT_PORT", server.Host, server.TLS.RedirectPort); err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func TestEnvoyAccepts(t *testing.T) {
 		"every limit": {
 			"OPENAI_API_KEY=a", "CLIENT_TIMEOUT=10m", "CLIENT_RESPONSE_HEADER_TIMEOUT=1s", "SERVER_WRITE_TIMEOUT=1h",
 			"SERVER_MAX_REQUEST_BODY_SIZE=1", "CLIENT_TLS_MIN_VERSION=TLS13", "SERVER_TLS_CERT_PATH=" + certPath, "SERVER_TLS_KEY_PATH=" + keyPath,
-			"SERVER_TLS_CLIENT_CA_PATH=" + certPath, "SERVER_HTTP_REDIRECT_PORT=8081", "CLIENT_TLS_CA_PATH=" + certPath,
+			"SERVER_TLS_CLIENT_CA_PATH=" + certPath, "SERVER_HTTP_REDIRECT_PORT=8081", "SERVER_PROBE_PORT=8082", "CLIENT_TLS_CA_PATH=" + certPath,
 		},
 		"pages of others":         {"OPENAI_API_KEY=a", "SERVER_CORS_ALLOWED_ORIGINS=https://app.example,http://localhost:3000"},
 		"pages of all":            {"OPENAI_API_KEY=a", "SERVER_CORS_ALLOWED_ORIGINS=*", "API_KEYS_FILE=" + keysPath},

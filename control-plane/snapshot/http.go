@@ -21,6 +21,14 @@ func redirectHTTP(in Input) *hcmv3.HttpConnectionManager {
 	return m
 }
 
+// probeHTTP serves those who watch over the gateway: a liveness probe that fails since there are many clients would have
+// the gateway ended, and every stream with it.
+func probeHTTP(in Input) *hcmv3.HttpConnectionManager {
+	m := edgeHTTP(in, ProbeListener)
+	m.HttpFilters = []*hcmv3.HttpFilter{responseHeadersFilter(in), routerFilter()}
+	return m
+}
+
 // edgeHTTP is what every listener has that strangers can reach.
 func edgeHTTP(in Input, name string) *hcmv3.HttpConnectionManager {
 	m := connectionManager(in, name)

@@ -14,6 +14,7 @@ const (
 	PublicListener   = "public"
 	RedirectListener = "redirect"
 	LoopbackListener = "loopback"
+	ProbeListener    = "probes"
 )
 
 // connectionBuffer is how many bytes Envoy holds for one slow connection before it stops reading from the other side.
@@ -36,7 +37,19 @@ func listeners(in Input) []cachetypes.Resource {
 	if s.TLS.RedirectPort != 0 {
 		out = append(out, listener(RedirectListener, listenAddress(s.Host, s.TLS.RedirectPort), redirectHTTP(in)))
 	}
+	if s.ProbePort != 0 {
+		out = append(out, stays(listener(ProbeListener, listenAddress(s.Host, s.ProbePort), probeHTTP(in))))
+	}
 	return out
+}
+
+// stays keeps a listener through what turns clients away: neither overload nor the limit of connections, which the overload
+// manager counts, holds for it, and a drain, which closes at once what is inbound, leaves it open.
+func stays(l *listenerv3.Listener) *listenerv3.Listener {
+	l.BypassOverloadManager = true
+	l.TrafficDirection = corev3.TrafficDirection_OUTBOUND
+	l.DrainType = listenerv3.Listener_MODIFY_ONLY
+	return l
 }
 
 func listener(name string, address *corev3.Address, http *hcmv3.HttpConnectionManager) *listenerv3.Listener {

@@ -52,14 +52,10 @@ func linkCluster(c *clusterv3.Cluster, e *endpointv3.Endpoint, remote *link.Remo
 func ServiceName(socket string) string { return strings.TrimSuffix(path.Base(socket), ".sock") }
 
 // loopbackListener serves the gateway's own process: over a Unix socket that nobody else can open, or to whoever has its
-// certificate. What comes in there belongs to requests that were let in before: it does not count as a client's
-// connection, which the overload manager does, and is not turned away under overload.
+// certificate. What comes in there belongs to requests that were let in before; loops that are under way in a drain still ask
+// their models.
 func loopbackListener(in Input) *listenerv3.Listener {
-	l := listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in))
-	l.BypassOverloadManager = true
-	// A drain closes what is inbound, at once. Loops that are under way still ask their models.
-	l.TrafficDirection = corev3.TrafficDirection_OUTBOUND
-	l.DrainType = listenerv3.Listener_MODIFY_ONLY
+	l := stays(listener(LoopbackListener, pipeAddress(in.Sockets.Loopback), loopbackHTTP(in)))
 	if in.Remote != nil {
 		l.Address = socketAddress(in.Remote.LoopbackHost, in.Remote.LoopbackPort)
 		l.FilterChains[0].TransportSocket = in.Remote.Downstream()

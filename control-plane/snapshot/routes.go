@@ -23,6 +23,10 @@ func routeConfigurations(in Input) []cachetypes.Resource {
 	if in.Config.Server.TLS.RedirectPort != 0 {
 		out = append(out, routes(RedirectListener, redirectRoutes(in)))
 	}
+	if in.Config.Server.ProbePort != 0 {
+		out = append(out, routes(ProbeListener, append(probeRoutes(), direct("nothing else", prefixPath("/"),
+			apierror.New(apierror.NotFound, "this port answers GET /health and GET /ready alone")))))
+	}
 	return out
 }
 

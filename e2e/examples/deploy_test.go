@@ -192,14 +192,15 @@ func TestKubernetes(t *testing.T) {
 		env[e.Name] = e.Value
 	}
 	port := env["SERVER_PORT"]
-	if len(c.Ports) != 1 || fmt.Sprint(c.Ports[0].ContainerPort) != port || port != imagePort(t) {
-		t.Errorf("the container's ports %v are not SERVER_PORT %s and the image's %s", c.Ports, port, imagePort(t))
+	if len(c.Ports) != 2 || fmt.Sprint(c.Ports[0].ContainerPort) != port || port != imagePort(t) || fmt.Sprint(c.Ports[1].ContainerPort) != env["SERVER_PROBE_PORT"] {
+		t.Errorf("the container's ports %v are not SERVER_PORT %s, the image's %s, and SERVER_PROBE_PORT", c.Ports, port, imagePort(t))
 	}
 	for _, want := range []struct {
 		path  string
+		port  int
 		probe probe
-	}{{"/ready", c.Startup}, {"/ready", c.Readiness}, {"/health", c.Liveness}} {
-		if want.probe.HTTPGet.Path != want.path || want.probe.HTTPGet.Port != c.Ports[0].Name {
+	}{{"/ready", 0, c.Startup}, {"/ready", 0, c.Readiness}, {"/health", 1, c.Liveness}} {
+		if want.probe.HTTPGet.Path != want.path || want.probe.HTTPGet.Port != c.Ports[want.port].Name {
 			t.Errorf("a probe is %+v, wanted %s", want.probe, want.path)
 		}
 		if got := gateway(t).Do(t, "GET", want.probe.HTTPGet.Path, ""); got.Status != 200 {

@@ -1,6 +1,7 @@
 package resilience
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"syscall"
@@ -44,6 +45,46 @@ func TestOpenStreamsFinishWhenTheGatewayIsStopped(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, text, "[DONE]")
 	}
+	assert.Zero(t, g.Wait(t, patience))
+}
+
+// Who watches over the gateway can tell one that drains from one that has gone.
+func TestProbesAreAnsweredInADrain(t *testing.T) {
+	t.Parallel()
+	one, probes := newScripted(t), harness.FreePort(t)
+	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "10m", "SERVER_PROBE_PORT": probes})
+	model := one.on(func(_ int, w http.ResponseWriter, r *http.Request) {
+		event(w, "1")
+		forever(r)
+	})
+	s := start(t, g, chatStream("one/"+model))
+	_, err := s.event()
+	require.NoError(t, err)
+	probed := func(path string) (status int, body string) {
+		resp, err := harness.NewClient(t).Get("http://127.0.0.1:" + probes + path)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(text)
+	}
+	status, body := probed("/ready")
+	require.Equal(t, http.StatusOK, status, body)
+	g.Signal(t, syscall.SIGTERM)
+	harness.Eventually(t, patience, "clients are refused", func() bool {
+		c, err := net.Dial("tcp", g.Addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	status, body = probed("/ready")
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Contains(t, body, "shutting down")
+	status, body = probed("/health")
+	assert.Equal(t, http.StatusOK, status, body)
+	g.Signal(t, syscall.SIGINT)
 	assert.Zero(t, g.Wait(t, patience))
 }
 

@@ -63,12 +63,12 @@ func listening(t *testing.T, pids ...int) (out []string) {
 func TestOnlyThePublicPortsListen(t *testing.T) {
 	t.Parallel()
 	cert, key := harness.NewCA(t).Files(t, "localhost")
-	plain := harness.FreePort(t)
+	plain, probes := harness.FreePort(t), harness.FreePort(t)
 	g := harness.Start(t, harness.Env{
-		"SERVER_TLS_CERT_PATH": cert, "SERVER_TLS_KEY_PATH": key, "SERVER_HTTP_REDIRECT_PORT": plain, "SERVER_PORT": harness.FreePort(t),
+		"SERVER_TLS_CERT_PATH": cert, "SERVER_TLS_KEY_PATH": key, "SERVER_HTTP_REDIRECT_PORT": plain, "SERVER_PROBE_PORT": probes, "SERVER_PORT": harness.FreePort(t),
 		"MCP_ENABLED": "true", "MCP_SERVERS": "none=http://127.0.0.1:1/mcp", "LOG_LEVEL": "debug",
 	})
-	want := []string{g.Addr, "127.0.0.1:" + plain}
+	want := []string{g.Addr, "127.0.0.1:" + plain, "127.0.0.1:" + probes}
 	slices.Sort(want)
 	assert.Equal(t, want, listening(t, g.PID(), g.EnvoyPID()))
 	for _, path := range []string{"/config_dump", "/clusters", "/stats", "/quitquitquit", "/server_info", "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"} {

@@ -90,11 +90,13 @@ func TestStreamsThatHoldMuchAreResetWhenMemoryIsFull(t *testing.T) {
 	assert.Equal(t, envoy, e.EnvoyPID())
 }
 
-// What the gateway's own process asks belongs to requests that were let in: neither a full heap nor the limit of clients'
-// connections turns it away. Envoy's admin interface, which the drain needs, is not turned away either.
-func TestTheGatewaysOwnRequestsAreNotTurnedAway(t *testing.T) {
+// Neither a full heap nor the limit of clients' connections turns away what the gateway's own process asks, which belongs to
+// requests that were let in, nor those who ask whether it lives. Envoy's admin interface, which the drain needs, is not
+// turned away either.
+func TestTheGatewaysOwnRequestsAndProbesAreNotTurnedAway(t *testing.T) {
 	t.Parallel()
-	g := harness.Start(t, harness.Env{"ENVOY_MAX_HEAP": "1048576", "SERVER_MAX_CONNECTIONS": "1"})
+	probes := harness.FreePort(t)
+	g := harness.Start(t, harness.Env{"ENVOY_MAX_HEAP": "1048576", "SERVER_MAX_CONNECTIONS": "1", "SERVER_PROBE_PORT": probes})
 	path, err := filepath.Glob(filepath.Join(g.TempDir, "inference-gateway-*", "loopback.sock"))
 	require.NoError(t, err)
 	require.Len(t, path, 1)
@@ -119,5 +121,12 @@ func TestTheGatewaysOwnRequestsAreNotTurnedAway(t *testing.T) {
 	require.NoError(t, err)
 	defer another.Close()
 	assert.Equal(t, http.StatusOK, ask(another, "/proxy/demo/models"))
+	for path, status := range map[string]int{"/health": http.StatusOK, "/ready": http.StatusOK, "/v1/models": http.StatusNotFound} {
+		probe, err := net.Dial("tcp", "127.0.0.1:"+probes)
+		require.NoError(t, err)
+		assert.Equal(t, status, ask(probe, path), path)
+		_ = probe.Close()
+	}
+	assert.Zero(t, harness.Run(t, g.Env(), "healthcheck").Code, "it asks there")
 	assert.Contains(t, g.Admin(t, http.MethodGet, "/ready"), "LIVE")
 }

@@ -47,6 +47,7 @@ type General struct {
 type Server struct {
 	Host                                                 string // an IP address without brackets
 	Port                                                 int    // 0: any free port
+	ProbePort                                            int    // for probes alone; 0: none
 	ReadTimeout, WriteTimeout, IdleTimeout, DrainTimeout time.Duration
 	MaxRequestBodySize                                   int64 // bytes
 	MaxConnections                                       int

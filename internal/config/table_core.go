@@ -29,6 +29,8 @@ func serverRows() []variable {
 			"Address to listen on; `0.0.0.0` for all of IPv4, `::` for all of IPv6 and IPv4."),
 		row("SERVER_PORT", "8080", port, func(c *Config) *int { return &c.Server.Port },
 			"Port to listen on; 0 takes a free one, and another whenever Envoy has to be started again."),
+		row("SERVER_PROBE_PORT", "", integer("port", 1, 65535), func(c *Config) *int { return &c.Server.ProbePort },
+			"Further port, on `SERVER_HOST`, that answers `/health` and `/ready` over plain HTTP and nothing else, also when `SERVER_MAX_CONNECTIONS` or `ENVOY_MAX_HEAP` is reached; unset: none."),
 		row("SERVER_READ_TIMEOUT", "30s", limit, func(c *Config) *time.Duration { return &c.Server.ReadTimeout },
 			"Time to receive a request; 0 for no limit."),
 		row("SERVER_WRITE_TIMEOUT", "0", limit, func(c *Config) *time.Duration { return &c.Server.WriteTimeout },

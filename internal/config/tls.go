@@ -6,12 +6,15 @@ import (
 	"strconv"
 )
 
-// checkServerTLS loads the files of the public listener and finds what does not fit together.
+// checkServerTLS loads the files of the public listener and finds what does not fit together, its other ports among it.
 func (l *loader) checkServerTLS() {
 	s := &l.cfg.Server
 	t := &s.TLS
 	t.Pair = l.keyPair("SERVER_TLS_CERT_PATH", t.CertPath, "SERVER_TLS_KEY_PATH", t.KeyPath)
 	t.ClientCA = l.authorities("SERVER_TLS_CLIENT_CA_PATH", t.ClientCAPath)
+	if s.ProbePort != 0 && (s.ProbePort == s.Port || s.ProbePort == t.RedirectPort) {
+		l.add("SERVER_PROBE_PORT", strconv.Itoa(s.ProbePort), "another port than SERVER_PORT and SERVER_HTTP_REDIRECT_PORT")
+	}
 	if t.RedirectPort != 0 && t.RedirectPort == s.Port {
 		l.add("SERVER_HTTP_REDIRECT_PORT", strconv.Itoa(t.RedirectPort), "another port than SERVER_PORT")
 	}

@@ -37,6 +37,9 @@ func TestTLSFiles(t *testing.T) {
 		{"a redirect without TLS", "SERVER_HTTP_REDIRECT_PORT=80", []string{"SERVER_HTTP_REDIRECT_PORT"}},
 		{"a redirect", good + "SERVER_HTTP_REDIRECT_PORT=8081", nil},
 		{"a redirect to itself", good + "SERVER_HTTP_REDIRECT_PORT=8080", []string{"SERVER_HTTP_REDIRECT_PORT"}},
+		{"a port for probes", "SERVER_PROBE_PORT=8081", nil},
+		{"the same for probes", "SERVER_PROBE_PORT=8080", []string{"SERVER_PROBE_PORT"}},
+		{"the redirect's for probes", good + "SERVER_PROBE_PORT=8081 SERVER_HTTP_REDIRECT_PORT=8081", []string{"SERVER_PROBE_PORT"}},
 		{"a redirect to nowhere", good + "SERVER_PORT=0 SERVER_HTTP_REDIRECT_PORT=8081", []string{"SERVER_HTTP_REDIRECT_TO_PORT"}},
 		{"a redirect to a mapped port", good + "SERVER_PORT=0 SERVER_HTTP_REDIRECT_PORT=8081 SERVER_HTTP_REDIRECT_TO_PORT=443", nil},
 	} {
