@@ -126,6 +126,34 @@ func TestATimeWithoutAZone(t *testing.T) {
 	}
 }
 
+// LangGraph's streams of protocol 1.0 begin as such and go on as in 0.3.
+func TestAStreamOfTwoProtocols(t *testing.T) {
+	f := newFake(t, cardOf(true, "x"), func(w http.ResponseWriter, _ *http.Request, c rpcCall) {
+		startStream(w)
+		say(w, c, `{"task":`+taskJSON("t1", "SUBMITTED", "")+`}`)
+		say(w, c, `{"kind":"status-update","taskId":"t1","contextId":"ctx","final":false,`+
+			`"status":{"state":"TASK_STATE_WORKING","message":{"kind":"message","messageId":"m","role":"ROLE_AGENT","parts":[{"kind":"text","text":"hm"}]}}}`)
+		say(w, c, `{"kind":"artifact-update","taskId":"t1","contextId":"ctx","append":false,"artifact":{"artifactId":"a","parts":[{"kind":"text","text":"the answer"}]}}`)
+		say(w, c, `{"kind":"status-update","taskId":"t1","contextId":"ctx","final":true,"status":{"state":"TASK_STATE_COMPLETED"}}`)
+	})
+	expect(t, tell(t, up(t, f, nil), "a2a_a_x", "hi"), tools.StatusOK, "the answer")
+	if got := f.methods(); len(got) != 1 {
+		t.Errorf("the agent was asked %q", got)
+	}
+}
+
+// LangGraph refuses a request that does not say so.
+func TestAgentsAreToldWhatIsAccepted(t *testing.T) {
+	f := newFake(t, cardOf(false, "x"), func(w http.ResponseWriter, r *http.Request, c rpcCall) {
+		if r.Header.Get("Accept") != "application/json" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		echo(w, r, c)
+	})
+	expect(t, tell(t, up(t, f, nil), "a2a_a_x", "hi"), tools.StatusOK, "heard hi")
+}
+
 // Over REST agents have a type of their own for what they send, errors too (the JavaScript SDK's).
 func TestErrorsOfATypeOfTheirOwn(t *testing.T) {
 	card := strings.Replace(cardOf(true, "x"), "JSONRPC", "HTTP+JSON", 1)

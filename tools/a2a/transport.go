@@ -44,6 +44,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
+	if req.Header.Get("Accept") == "" { // the SDK says nothing where it wants no stream, which LangGraph refuses
+		req.Header.Set("Accept", "application/json")
+	}
 	resp, err := g.base.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -56,11 +59,11 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = &limited{resp.Body, g.limit}
 	if !isJSON(resp.Header.Get("Content-Type")) {
 		if stream {
-			resp.Body = undatedEvents(resp.Body)
+			resp.Body = mendedEvents(resp.Body, req.Header.Get("A2A-Version"))
 		}
 		return resp, nil
 	}
-	resp.Body, resp.ContentLength = undatedJSON(resp.Body), -1
+	resp.Body, resp.ContentLength = mendedJSON(resp.Body), -1
 	resp.Header.Set("Content-Type", "application/json") // the SDK reads no error that is of another type
 	if stream && resp.StatusCode == http.StatusOK {
 		return asStream(resp)
