@@ -101,11 +101,11 @@ func (l *loader) ownProviders() {
 		switch {
 		case !validName(id):
 			l.add(providersRow.name, shown(name), "names of letters, digits, - and _, starting with a letter or digit")
-		case builtIn || slices.Contains(reserved, id):
-			l.add(providersRow.name, shown(name), "a name that the gateway does not use itself")
+		case builtIn:
+			l.add(providersRow.name, shown(name), "names of your own providers: this one is built in and need not be listed")
 		case taken:
 			l.add(providersRow.name, shown(name), "names that differ from each other and from built-in ones, - and _ counting as one")
-		case switches:
+		case switches || slices.Contains(reserved, id):
 			l.add(providersRow.name, shown(name), "a name that the gateway does not use itself")
 		default:
 			l.ownProvider(id)
