@@ -46,7 +46,9 @@ func run(stdout, stderr *os.File, m mode) int {
 	}
 	level := &slog.LevelVar{}
 	level.Set(c.General.LogLevel)
-	log := telemetry.NewLogger(stderr, c.General.LogFormat, level)
+	lines := telemetry.NewLines(stderr)
+	defer lines.Close()
+	log := telemetry.NewLogger(lines, c.General.LogFormat, level)
 	if err := start(stdout, log, level, c, watcher, m); err != nil {
 		log.Error("the gateway ended", "error", err)
 		return exitNotStart

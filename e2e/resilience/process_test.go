@@ -64,42 +64,59 @@ func runs(pid int) bool {
 	return err == nil && found && !strings.HasPrefix(rest, "Z")
 }
 
-// A collector of logs that ends takes nothing along: answers go on, and the stop is as clean as ever.
+// A collector of logs that ends, or hangs, takes nothing along: answers go on, and the stop is as clean as ever.
 func TestAGatewayOutlivesTheReadersOfItsLogs(t *testing.T) {
 	t.Parallel()
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	cmd := exec.Command(harness.Binary(t), "run")
-	cmd.Env = []string{"ENVOY_PATH=" + harness.EnvoyBinary(t), "SERVER_PORT=0", "TMPDIR=" + harness.TempDir(t)}
-	cmd.Stdout, cmd.Stderr = w, w
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal: SIGHUP is answered by a line of the log
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	require.NoError(t, w.Close())
-	var url string
-	for lines := bufio.NewReader(r); url == ""; {
-		line, err := lines.ReadString('\n')
-		require.NoError(t, err)
-		_, url, _ = strings.Cut(line, "is ready: ")
-	}
-	url, _, _ = strings.Cut(url, "/v1")
-	require.NoError(t, r.Close())
+	for name, lose := range map[string]func(t *testing.T, r, w *os.File){
+		"they end": func(t *testing.T, r, _ *os.File) { require.NoError(t, r.Close()) },
+		"they hang": func(t *testing.T, _, w *os.File) {
+			fd := int(w.Fd())
+			require.NoError(t, syscall.SetNonblock(fd, true))
+			for err := error(nil); err == nil; { // there is no room for one more byte
+				_, err = syscall.Write(fd, []byte("x"))
+			}
+			require.NoError(t, syscall.SetNonblock(fd, false))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, w, err := os.Pipe()
+			require.NoError(t, err)
+			t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+			cmd := exec.Command(harness.Binary(t), "run")
+			cmd.Env = []string{"ENVOY_PATH=" + harness.EnvoyBinary(t), "SERVER_PORT=0", "SERVER_DRAIN_TIMEOUT=1s", "TMPDIR=" + harness.TempDir(t)}
+			cmd.Stderr = w
+			out, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal: SIGHUP is answered by a line of the log
+			require.NoError(t, cmd.Start())
+			t.Cleanup(func() { _ = cmd.Process.Kill() })
+			var url string
+			for lines := bufio.NewReader(out); url == ""; {
+				line, err := lines.ReadString('\n')
+				require.NoError(t, err)
+				_, url, _ = strings.Cut(line, "is ready: ")
+			}
+			url, _, _ = strings.Cut(url, "/v1")
+			lose(t, r, w)
 
-	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
-	for range 3 {
-		resp, err := harness.NewClient(t).Get(url + "/ready")
-		require.NoError(t, err)
-		_ = resp.Body.Close()
-		assert.Equal(t, http.StatusOK, resp.StatusCode)
-	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	select {
-	case err := <-ended:
-		assert.NoError(t, err, "exit code 0")
-	case <-time.After(patience):
-		assert.Fail(t, "it does not end")
+			require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+			for range 3 {
+				resp, err := harness.NewClient(t).Get(url + "/ready")
+				require.NoError(t, err)
+				_ = resp.Body.Close()
+				assert.Equal(t, http.StatusOK, resp.StatusCode)
+			}
+			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case err := <-ended:
+				assert.NoError(t, err, "exit code 0")
+			case <-time.After(patience):
+				assert.Fail(t, "it does not end")
+			}
+		})
 	}
 }
 

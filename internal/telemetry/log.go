@@ -10,6 +10,9 @@ import (
 // NewLogger writes to w at the level that level holds at each moment. Format is "json", "text", or "" for text when w
 // is a terminal and JSON otherwise.
 func NewLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
+	if l, ok := w.(*Lines); ok {
+		l.log = NewLogger(l.to, format, level)
+	}
 	opts := &slog.HandlerOptions{Level: level}
 	if format == "text" || (format == "" && isTerminal(w)) {
 		return slog.New(slog.NewTextHandler(w, opts))
@@ -18,6 +21,9 @@ func NewLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 }
 
 func isTerminal(w io.Writer) bool {
+	if l, ok := w.(*Lines); ok {
+		w = l.to
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
