@@ -26,10 +26,11 @@ func TestAVMThatDiesComesBack(t *testing.T) {
 	one := harness.NewDemo(t, demo.Options{Pause: 100 * time.Millisecond})
 	g := harness.Start(t, harness.Env{
 		"PROVIDERS": "one", "ONE_API_URL": one.URL, "WASM_ENABLED": "true", "WASM_PATH": crashing(t),
-		"POLICY_FILE": policyFile(t, denyDear),
+		"POLICY_FILE": policyFile(t, strings.Replace(denyDear, "rules:", "rules:\n  - {name: once, match: {headers: {x-once: true}}, act: {budget: {requests: 1, per: 30d}}}", 1)),
 	})
 	g.MayPrint("panic", "goroutine 1 [") // of the filter, which Envoy logs
 	envoy := g.EnvoyPID()
+	assert.Equal(t, http.StatusOK, g.Chat(t, chat("one/echo", "hi"), "X-Once: 1").Status)
 	for _, how := range []string{"panic", "memory", "stack", "body"} {
 		stream := begin(t, g)
 		one.Reset()
@@ -48,6 +49,7 @@ func TestAVMThatDiesComesBack(t *testing.T) {
 		})
 		assert.Empty(t, one.Requests(), "%s: nothing has passed meanwhile", how)
 		assert.Equal(t, http.StatusOK, g.Chat(t, chat("one/echo", "hi"), "Connection: close").Status, how)
+		assert.Equal(t, http.StatusTooManyRequests, g.Chat(t, chat("one/echo", "hi"), "X-Once: 1").Status, "%s: what was spent is not forgotten", how)
 		last, err := stream()
 		assert.True(t, err != nil || last == "data: [DONE]", "%s: an answer ends whole, or the client sees that it does not: %s", how, last)
 	}
