@@ -38,6 +38,9 @@ func overload(c *config.Config) object {
 			action("stop_accepting_requests", at(0.95)),
 			action("reset_high_memory_stream", scaled(0.95, 0.99)),
 		},
+		// Streams of HTTP/2 alone can be reset for what they hold. Of HTTP/1, who sends more then is answered and cut off: requests
+		// of which half has come would fill any memory.
+		"loadshedPoints": []object{{"name": "envoy.load_shed_points.http1_server_abort_dispatch", "triggers": []object{at(0.98)}}},
 	}
 }
 

@@ -47,7 +47,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(flags("UH"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: its host name does not resolve, or every address fails"),
 		reply(flags("UPE"), apierror.UpstreamError, "provider "+theProvider+" sent no valid HTTP, or headers that are too many or too large: "+theURL),
 		reply(flags("UC", "UR", "LR", "URX"), apierror.UpstreamError, "provider "+theProvider+" broke the connection off before it answered"),
-		reply(flags("UO", "OM"), apierror.Overloaded, "the gateway is overloaded: try again in a moment"),
+		reply(oneOf(flags("UO", "OM"), detailsAre("overload")), apierror.Overloaded, "the gateway is overloaded: try again in a moment"),
 		reply(allOf(status(429), metadataMissing(limits.Namespace, limits.RefusedField)), apierror.RateLimited,
 			"too many requests: a limit of this gateway is reached, Retry-After says for how many seconds"),
 		reply(flags("RLSE"), apierror.Unavailable, "the gateway cannot check its limits at the moment: try again"),

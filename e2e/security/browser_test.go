@@ -80,7 +80,7 @@ func TestAFullHeapShedsLoad(t *testing.T) {
 	g := harness.Start(t, harness.Env{"ENVOY_MAX_HEAP": "1048576"})
 	harness.Eventually(t, patience, "requests are refused", func() bool {
 		r := g.Chat(t, hello)
-		return r.Status == http.StatusServiceUnavailable && r.Error().Code == "unavailable"
+		return r.Status == http.StatusServiceUnavailable && r.Error().Code == "overloaded"
 	})
 	assert.Contains(t, g.Admin(t, http.MethodGet, "/stats?filter=overload.*stop_accepting_requests.active"), "active: 1")
 	assert.True(t, g.Running())

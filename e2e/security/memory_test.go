@@ -5,10 +5,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,7 +39,9 @@ func TestStreamsThatHoldMuchAreResetWhenMemoryIsFull(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "end")
 	})
-	env := harness.Env{"PROVIDERS": "own", "OWN_API_URL": own.URL}
+	policy := filepath.Join(t.TempDir(), "policy.yaml") // with one, Envoy holds bodies until they have come whole
+	require.NoError(t, os.WriteFile(policy, []byte("rules: [{name: dear, match: {model: dear}, act: deny}]"), 0o600))
+	env := harness.Env{"PROVIDERS": "own", "OWN_API_URL": own.URL, "POLICY_FILE": policy, "WASM_PATH": harness.Module(t)}
 	const monitor, plenty = `overload\.envoy\.resource_monitors\.fixed_heap\.pressure`, 1 << 28
 	// How much is in use before anything happens depends on the machine: so that is asked first.
 	probe := &exposed{Gateway: harness.Start(t, env.With("ENVOY_MAX_HEAP", strconv.Itoa(plenty)))}
@@ -84,9 +88,42 @@ func TestStreamsThatHoldMuchAreResetWhenMemoryIsFull(t *testing.T) {
 	for _, c := range hold {
 		_ = c.Close()
 	}
-	harness.Eventually(t, patience, "it takes requests again", func() bool {
-		return e.Do(t, http.MethodGet, "/proxy/own/small", "").Status == http.StatusOK
-	})
+	again := func() {
+		harness.Eventually(t, patience, "it takes requests again", func() bool {
+			return e.Do(t, http.MethodGet, "/proxy/own/small", "").Status == http.StatusOK
+		})
+	}
+	again()
+
+	// Those of HTTP/1 cannot be reset: who goes on sending a body is answered and cut off.
+	var slow []*harness.Conn
+	for range 16 {
+		c := e.Dial(t)
+		c.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
+		slow = append(slow, c)
+	}
+	harness.Eventually(t, patience, "all are under way", func() bool { return e.counted(t, `http\.public\.downstream_rq_active`) >= len(slow) })
+	answers := make(chan *harness.Response, len(slow))
+	for _, c := range slow {
+		go func() { answers <- c.Receive(http.MethodPost) }()
+		go func() { // ends with its connection
+			c.Send(strings.Repeat("x", 8_000_000))
+			for _, err := c.Write([]byte("x")); err == nil; _, err = c.Write([]byte("x")) { // slowly from then on
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+	}
+	r := <-answers
+	for i := 1; r == nil && i < len(slow); i++ { // an answer may be lost to who goes on sending
+		r = <-answers
+	}
+	require.NotNil(t, r)
+	assert.Equal(t, http.StatusServiceUnavailable, r.Status, "%s", r)
+	assert.Equal(t, "overloaded", r.Error().Code, "%s", r)
+	for _, c := range slow {
+		_ = c.Close()
+	}
+	again()
 	assert.Equal(t, envoy, e.EnvoyPID())
 }
 
