@@ -20,7 +20,8 @@ type chatRequest struct {
 	limit int // most tokens of an answer; 0 is no limit
 	stop  []string
 
-	tools      []string // offered functions, in order
+	tools      []string                   // offered functions, in order
+	parameters map[string]json.RawMessage // schemas of their arguments, by name; nil for none
 	toolChoice toolChoice
 	parallel   bool
 
@@ -37,7 +38,7 @@ func parseChat(body []byte) (*chatRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chatRequest{body: body, n: 1, parallel: true}
+	c := &chatRequest{body: body, n: 1, parallel: true, parameters: map[string]json.RawMessage{}}
 	if err := o.need("", "model", &c.model, "a string"); err != nil {
 		return nil, err
 	}
@@ -136,6 +137,7 @@ func (c *chatRequest) readTools(o object) error {
 			return err
 		}
 		c.tools = append(c.tools, name)
+		c.parameters[name] = function["parameters"]
 	}
 	if err := o.read("", "parallel_tool_calls", &c.parallel, "a boolean"); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (c *chatRequest) callTools(choice int) []toolCall {
 	case len(steps) > 0 || c.messages[len(c.messages)-1].role == "tool":
 		return nil
 	case c.toolChoice.mode == "function":
-		calls = []functionCall{{Name: c.toolChoice.name, Arguments: "{}"}}
+		calls = []functionCall{{Name: c.toolChoice.name, Arguments: arguments(c.parameters[c.toolChoice.name])}}
 	case c.toolChoice.mode == "required", c.model == modelTools:
 		calls = []functionCall{{Name: c.tools[0], Arguments: "{}"}}
 	}
@@ -50,6 +50,15 @@ func (c *chatRequest) callTools(choice int) []toolCall {
 		out = append(out, toolCall{ID: "call_" + hashID(c.body, choice, i), Type: "function", Function: f})
 	}
 	return out
+}
+
+// arguments fit the schema of a function that has to be called: libraries ask for structured output in this way.
+func arguments(schema json.RawMessage) string {
+	object, ok := sample(schema).(map[string]any)
+	if text, err := json.Marshal(object); ok && err == nil {
+		return string(text)
+	}
+	return "{}"
 }
 
 // stepsDone counts the rounds of tool calls since the last user message.

@@ -86,6 +86,21 @@ func TestToolChoiceIsHonoured(t *testing.T) {
 	p.refused("/v1/chat/completions", ask("echo", "hi", `,"tool_choice":{"type":"function","function":{"name":"nope"}}`), http.StatusBadRequest)
 }
 
+// Libraries ask for structured output by a function that has to be called: its arguments fit its schema.
+func TestAFunctionThatHasToBeCalledGetsWhatItNeeds(t *testing.T) {
+	p := serve(t, demo.Options{})
+	for schema, want := range map[string]string{
+		`{"type":"object","properties":{"n":{"type":"integer"},"s":{"enum":["a","b"]}},"required":["n","s"]}`: `f{"n":1,"s":"a"}`,
+		`{"type":"object","properties":{}}`: `f{}`,
+		`"no schema"`:                       `f{}`,
+		`null`:                              `f{}`,
+	} {
+		body := `{"model":"assistant","messages":[{"role":"user","content":"hi"}],"tool_choice":{"type":"function","function":{"name":"f"}},` +
+			`"tools":[{"type":"function","function":{"name":"f","parameters":` + schema + `}}]}`
+		assert.Equal(t, want, called(t, p.chat(body)), schema)
+	}
+}
+
 // converse answers every tool call with a result until the model answers with text, at most so many times.
 func converse(t *testing.T, p *provider, model, text string, most int) (rounds []string, last string) {
 	t.Helper()
