@@ -42,7 +42,8 @@ var arrows = []struct {
 	{"internal/api", []string{"providers/catalog"}},
 	{"internal/oidc", nil},
 	{"internal/loopback", nil},
-	{"internal/loop", []string{"providers", "providers/catalog", "tools"}},
+	{"internal/bodies", nil},
+	{"internal/loop", []string{"internal/bodies", "providers", "providers/catalog", "tools"}},
 	{"internal/policyfile", []string{"wasm/policy", "providers/jsonedit"}},
 
 	{"envoy", []string{"control-plane/link", "internal/config"}},
@@ -51,7 +52,7 @@ var arrows = []struct {
 	{"control-plane/xds", nil},
 	{"extauthz", []string{"internal/access", "providers/catalog"}},
 	{"ratelimit", []string{"internal/limits"}},
-	{"extproc", []string{"providers", "providers/catalog"}},
+	{"extproc", []string{"internal/bodies", "providers", "providers/catalog"}},
 
 	{"providers", []string{"providers/*"}},
 	{"providers/*", []string{"providers/chat", "providers/sse", "providers/jsonedit"}}, // dialects to come, and demo

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/inference-gateway/envoy-inference-gateway/extproc"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -65,7 +66,7 @@ func start(t *testing.T, dir *providers.Directory) *envoy {
 	l, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	e := &envoy{log: &bytes.Buffer{}}
-	e.server = extproc.NewServer(dir, slog.New(slog.NewTextHandler(e.log, nil)))
+	e.server = extproc.NewServer(dir, bodies.NewLimit(1<<30), slog.New(slog.NewTextHandler(e.log, nil)))
 	g := grpc.NewServer(grpc.MaxRecvMsgSize(math.MaxInt32))
 	e.server.Register(g)
 	go func() { _ = g.Serve(l) }()

@@ -8,6 +8,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -30,11 +31,14 @@ type exchange struct {
 	kind     string // content-type
 	encoding string // content-encoding
 	body     []byte
-	read     int64 // bytes of body seen, also those that were dropped
-	ended    bool  // the end of the request has been seen
+	held     bodies.Share // of the body
+	read     int64        // bytes of body seen, also those that were dropped
+	ended    bool         // the end of the request has been seen
 }
 
-func newExchange(dir *providers.Directory) *exchange { return &exchange{dir: dir} }
+func newExchange(dir *providers.Directory, held bodies.Share) *exchange {
+	return &exchange{dir: dir, held: held}
+}
 
 type replies = []*extprocv3.ProcessingResponse
 
@@ -87,15 +91,29 @@ func (x *exchange) onBody(b *extprocv3.HttpBody) (out replies, done bool) {
 		return refuse(x.tooLarge()), true
 	case x.read > x.dir.MaxBody():
 		x.body = nil // dropped while the rest is read
-	case len(x.body) == 0:
-		x.body = b.GetBody() // the usual case: the whole body in one piece, not copied
+		x.held.Release()
 	default:
-		x.body = append(x.body, b.GetBody()...)
+		if refusal := x.keep(b.GetBody()); refusal != nil {
+			return refuse(refusal), true
+		}
 	}
 	if !b.GetEndOfStream() {
 		return nil, false
 	}
 	return x.finish()
+}
+
+// keep adds a piece to the body.
+func (x *exchange) keep(piece []byte) *apierror.Error {
+	if refusal := x.held.Grow(len(piece)); refusal != nil {
+		return refusal
+	}
+	if len(x.body) == 0 {
+		x.body = piece // the usual case: the whole body in one piece, not copied
+	} else {
+		x.body = append(x.body, piece...)
+	}
+	return nil
 }
 
 // onTrailers refuses a request that ends with trailers, which nobody needs here and HTTP/2 allows. Envoy sends such a body

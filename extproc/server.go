@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 )
@@ -23,13 +24,14 @@ import (
 // Server answers Envoy's streams with the current directory.
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
-	dir atomic.Pointer[providers.Directory]
-	log *slog.Logger
+	dir    atomic.Pointer[providers.Directory]
+	bodies *bodies.Limit
+	log    *slog.Logger
 }
 
-// NewServer makes a Server that decides by dir until Update.
-func NewServer(dir *providers.Directory, log *slog.Logger) *Server {
-	s := &Server{log: log}
+// NewServer makes a Server that decides by dir until Update, and holds as much of bodies as limit admits.
+func NewServer(dir *providers.Directory, limit *bodies.Limit, log *slog.Logger) *Server {
+	s := &Server{bodies: limit, log: log}
 	s.dir.Store(dir)
 	return s
 }
@@ -52,7 +54,8 @@ func (s *Server) Process(stream grpc.BidiStreamingServer[extprocv3.ProcessingReq
 			err = status.Error(codes.Internal, "internal error")
 		}
 	}()
-	x := newExchange(s.dir.Load())
+	x := newExchange(s.dir.Load(), s.bodies.Share())
+	defer x.held.Release()
 	if asked, ok := metadata.FromIncomingContext(stream.Context()); ok {
 		x.reckons = len(asked.Get(catalog.TokensHeader)) > 0
 		x.headersOnly = len(asked.Get(catalog.CheckedHeader)) > 0

@@ -23,6 +23,7 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/extauthz"
 	"github.com/inference-gateway/envoy-inference-gateway/extproc"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/api"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/config"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/oidc"
@@ -42,6 +43,7 @@ type gateway struct {
 	link    *link.Identity // nil without a link to other machines
 	xds     *xds.Server
 	extproc *extproc.Server
+	bodies  *bodies.Limit // of ext_proc and of loops
 	authz   *extauthz.Server
 	api     *api.Server
 	lane    *lane
@@ -78,7 +80,8 @@ func newGateway(c *config.Config, l layout, log *slog.Logger, level *slog.LevelV
 	dial := g.dialer(c)
 	g.loopback = loopTransport(dial, g.link != nil)
 	g.xds = xds.NewServer(log)
-	g.extproc = extproc.NewServer(directory(c), log)
+	g.bodies = bodies.NewLimit(c.Server.MaxRequestBodiesSize)
+	g.extproc = extproc.NewServer(directory(c), g.bodies, log)
 	g.authz = extauthz.NewServer(callerPolicy(c), log)
 	g.api = api.New(api.Options{Client: loopbackClient(dial), Ready: g.notReady, Log: log})
 	g.use(t, c)
@@ -148,6 +151,7 @@ func (g *gateway) apply(ctx context.Context, c *config.Config) error {
 		g.log.Warn("the new configuration is set, but no Envoy has confirmed it yet", "error", err)
 	}
 	g.extproc.Update(next)
+	g.bodies.Set(c.Server.MaxRequestBodiesSize)
 	g.use(t, c)
 	g.counts.settle(c)
 	g.api.Update(g.apiState(c))

@@ -111,6 +111,7 @@ func (t *toolset) handler(g *gateway, c *config.Config) *loop.Handler {
 	o := loop.Options{
 		Transport: g.loopback,
 		Directory: g.extproc.Directory,
+		Bodies:    g.bodies,
 		MayUse:    g.mayUse,
 		Log:       g.log,
 		Session:   tools.Options{MaxIterations: c.MCP.MaxIterations, Selector: c.MCP.ToolMode == "selector"},

@@ -49,7 +49,7 @@ type Server struct {
 	Port                                                 int    // 0: any free port
 	ProbePort                                            int    // for probes alone; 0: none
 	ReadTimeout, WriteTimeout, IdleTimeout, DrainTimeout time.Duration
-	MaxRequestBodySize                                   int64 // bytes
+	MaxRequestBodySize, MaxRequestBodiesSize             int64 // bytes, of one and of all that the process holds
 	MaxConnections                                       int
 	MaxStreams                                           int // HTTP/2 requests at a time on one connection
 	MaxHeaders                                           int // lines in one request's head

@@ -29,7 +29,7 @@ func TestDefaults(t *testing.T) {
 	assert.Empty(t, warnings)
 	assert.Equal(t, Server{
 		Host: "127.0.0.1", Port: 8080, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		DrainTimeout: 30 * time.Second, MaxRequestBodySize: 10 << 20, MaxConnections: 10000,
+		DrainTimeout: 30 * time.Second, MaxRequestBodySize: 10 << 20, MaxRequestBodiesSize: 1 << 30, MaxConnections: 10000,
 		MaxStreams: 128, MaxHeaders: 100, MaxHeaderSize: 60, TLS: ServerTLS{ClientAuth: ClientAuthRequire},
 	}, cfg.Server)
 	assert.Equal(t, Client{

@@ -41,6 +41,8 @@ func serverRows() []variable {
 			"Time that open streams get to finish at shutdown."),
 		row("SERVER_MAX_REQUEST_BODY_SIZE", "10485760", integer[int64]("bytes", 1, math.MaxUint32), func(c *Config) *int64 { return &c.Server.MaxRequestBodySize },
 			"Largest request body; a larger one is answered 413."),
+		row("SERVER_MAX_REQUEST_BODIES_SIZE", "1073741824", integer[int64]("bytes", 1, math.MaxInt64), func(c *Config) *int64 { return &c.Server.MaxRequestBodiesSize },
+			"Most bytes of request bodies that the gateway's process holds at once, to decide on them and for tool loops; more are answered 503. At least `SERVER_MAX_REQUEST_BODY_SIZE`."),
 		row("SERVER_MAX_CONNECTIONS", "10000", integer("count", 1, math.MaxInt32), func(c *Config) *int { return &c.Server.MaxConnections },
 			"Most client connections at a time."),
 		row("SERVER_MAX_STREAMS", "128", integer("count", 1, 65536), func(c *Config) *int { return &c.Server.MaxStreams },

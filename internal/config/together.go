@@ -17,6 +17,9 @@ func (l *loader) checkTogether() {
 	l.readLimits()
 	l.checkCORS()
 	c := l.cfg
+	if s := c.Server; s.MaxRequestBodiesSize < s.MaxRequestBodySize {
+		l.add("SERVER_MAX_REQUEST_BODIES_SIZE", strconv.FormatInt(s.MaxRequestBodiesSize, 10), "SERVER_MAX_REQUEST_BODY_SIZE or more, since one body may have that")
+	}
 	t := c.Telemetry
 	if t.Enabled && t.MetricsPort != 0 && t.MetricsPort == c.Server.Port && overlap(t.MetricsHost, c.Server.Host) {
 		l.add("TELEMETRY_METRICS_PORT", strconv.Itoa(t.MetricsPort), "another port than SERVER_PORT")

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/internal/loopback"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
@@ -118,7 +119,7 @@ func start(t testing.TB, model http.Handler, change func(*Options)) *gateway {
 	}}
 	directory := testDirectory(t)
 	g.opts = Options{
-		Transport: transport, Directory: func() *providers.Directory { return directory },
+		Transport: transport, Directory: func() *providers.Directory { return directory }, Bodies: bodies.NewLimit(1 << 30),
 		MCP: offering("mcp", "calc", "add", echo), A2A: offering("a2a", "bot", "ask", echo),
 		Log: slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})), CallTimeout: patience,
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/providers"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/tools"
@@ -24,7 +25,8 @@ type Options struct {
 	// Transport reaches the loopback listener, whatever host a URL names, and leaves bodies as they are.
 	Transport http.RoundTripper
 	Directory func() *providers.Directory
-	MCP, A2A  Source // nil when not configured
+	Bodies    *bodies.Limit // of what requests may hold, together with ext_proc's
+	MCP, A2A  Source        // nil when not configured
 	// MayUse gives what holds a caller's tools to its rights; nil, or giving nil, restricts nothing.
 	MayUse func(providers.Caller) func(tools.Tool) bool
 	Log    *slog.Logger
@@ -71,9 +73,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e := r.Header.Get("Content-Encoding"); refusal == nil && e != "" && !strings.EqualFold(e, "identity") {
 		refusal = apierror.New(apierror.InvalidRequest, "send the request body without content-encoding: it must be readable JSON")
 	}
+	held := h.opts.Bodies.Share()
+	defer held.Release() // follow-ups need the body until the loop ends
 	var body []byte
 	if refusal == nil {
-		body, refusal = read(r.Body, r.ContentLength, dir.MaxBody())
+		body, refusal = read(held.Reader(r.Body), r.ContentLength, dir.MaxBody())
 	}
 	var plan providers.Plan
 	if refusal == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/inference-gateway/envoy-inference-gateway/internal/apierror"
+	"github.com/inference-gateway/envoy-inference-gateway/internal/bodies"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/catalog"
 	"github.com/inference-gateway/envoy-inference-gateway/providers/demo"
 )
@@ -258,6 +259,22 @@ func TestAModelThatBreaksOffInALaterTurn(t *testing.T) {
 		r := g.post(t, say("one/assistant", `use the tool mcp_calc_add with {"a":1}`, more))
 		assert.Equal(t, 1, strings.Count(r.body, `"code":"upstream_error"`), r.body)
 		assert.NotContains(t, r.body+g.log.String(), "/s:", "the socket's path is nobody's business")
+	})
+}
+
+func TestBodiesTogetherHaveALimit(t *testing.T) {
+	limit := bodies.NewLimit(300)
+	other := limit.Share()
+	bothWays(t, func(t *testing.T, more string) {
+		g := start(t, nil, func(o *Options) { o.Bodies = limit })
+		require.Nil(t, other.Grow(290))
+		r := g.post(t, say("one/assistant", "hello", more))
+		assert.Equal(t, http.StatusServiceUnavailable, r.status)
+		assert.Contains(t, r.body, `"code":"overloaded"`)
+		other.Release()
+		for range 5 { // none of which leaves anything behind
+			assert.Equal(t, http.StatusOK, g.post(t, say("one/assistant", "hello", more)).status)
+		}
 	})
 }
 

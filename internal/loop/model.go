@@ -65,6 +65,10 @@ func read(from io.Reader, declared, most int64) ([]byte, *apierror.Error) {
 	if err == nil && int64(len(body)) <= most {
 		return body, nil
 	}
+	var full *apierror.Error
+	if errors.As(err, &full) {
+		return nil, full
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, apierror.New(apierror.InvalidRequest, "the request body did not arrive whole")
 	}
