@@ -69,7 +69,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 		reply(allOf(status(403), detailsAre("upgrade_failed")), apierror.InvalidRequest,
 			"this cannot be upgraded: WebSockets are opened by GET below /proxy/"),
 		reply(status(504), apierror.UpstreamTimeout, "the answer of provider "+theProvider+" took longer than this gateway allows (SERVER_WRITE_TIMEOUT, CLIENT_TIMEOUT)"),
-		asItIs(detailsAre(apierror.DetailsPrefix+string(apierror.Overloaded))), // ext_proc's, when it holds too much
+		asItIs(detailsAre(apierror.DetailsPrefix + string(apierror.Overloaded))), // ext_proc's, when it holds too much
 		reply(status(503), apierror.Unavailable, "the gateway cannot take model requests at the moment: try again"),
 		reply(status(500), apierror.Internal, "internal error of the gateway"),
 	})}
