@@ -46,9 +46,8 @@ func run(stdout, stderr *os.File, m mode) int {
 	}
 	level := &slog.LevelVar{}
 	level.Set(c.General.LogLevel)
-	lines := telemetry.NewLines(stderr)
-	defer lines.Close()
-	log := telemetry.NewLogger(lines, c.General.LogFormat, level)
+	log, end := telemetry.NewLogger(stderr, c.General.LogFormat, level)
+	defer end()
 	if err := start(stdout, log, level, c, watcher, m); err != nil {
 		log.Error("the gateway ended", "error", err)
 		return exitNotStart

@@ -15,9 +15,9 @@ const (
 	readerTime = time.Second
 )
 
-// Lines pass what is logged on to a writer that may stand still: a pipe whose reader has hung takes no more when it is full.
+// lines pass what is logged on to a writer that may stand still: a pipe whose reader has hung takes no more when it is full.
 // Nobody who logs may stand still with it, neither a request nor the drain. Lines that find no room are lost, and counted.
-type Lines struct {
+type lines struct {
 	to    io.Writer
 	log   *slog.Logger // writes there itself, of those that were lost
 	queue chan []byte
@@ -26,22 +26,22 @@ type Lines struct {
 	done  chan struct{}
 }
 
-// NewLines makes Lines to w, for NewLogger. Close them at the end.
-func NewLines(w io.Writer) *Lines {
-	l := &Lines{to: w, log: slog.New(slog.DiscardHandler), queue: make(chan []byte, mostLines), done: make(chan struct{})}
+// newLines begins to pass lines on to w, until close. Log writes to w too.
+func newLines(w io.Writer, log *slog.Logger) *lines {
+	l := &lines{to: w, log: log, queue: make(chan []byte, mostLines), done: make(chan struct{})}
 	go l.run()
 	return l
 }
 
 // Write takes one line.
-func (l *Lines) Write(line []byte) (int, error) {
+func (l *lines) Write(line []byte) (int, error) {
 	if !l.take(bytes.Clone(line)) {
 		l.lost.Add(1)
 	}
 	return len(line), nil
 }
 
-func (l *Lines) take(line []byte) bool {
+func (l *lines) take(line []byte) bool {
 	select {
 	case l.queue <- line:
 		return true
@@ -59,8 +59,8 @@ func (l *Lines) take(line []byte) bool {
 	}
 }
 
-// run ends with Close, or with the process when the writer stands still.
-func (l *Lines) run() {
+// run ends with close, or with the process when the writer stands still.
+func (l *lines) run() {
 	defer close(l.done)
 	for line := range l.queue {
 		if line == nil {
@@ -74,8 +74,8 @@ func (l *Lines) run() {
 	}
 }
 
-// Close waits until the lines have arrived, for a moment at most. What is logged later is lost.
-func (l *Lines) Close() {
+// close waits until the lines have arrived, for a moment at most. What is logged later is lost.
+func (l *lines) close() {
 	enough := time.After(readerTime)
 	select {
 	case l.queue <- nil:

@@ -15,14 +15,13 @@ import (
 // Who logs does not wait for a reader who does not read; when it reads again, it is told what it has missed.
 func TestAReaderWhoIsStuckHoldsNobodyUp(t *testing.T) {
 	r, w := io.Pipe()
-	lines := telemetry.NewLines(w)
-	log := telemetry.NewLogger(lines, "text", &slog.LevelVar{})
+	log, end := telemetry.NewLogger(w, "text", &slog.LevelVar{})
 	const written = 3000 // more than may wait
 	for i := range written {
 		log.Info("a line", "n", i)
 	}
 	closed := make(chan struct{})
-	go func() { defer close(closed); lines.Close(); _ = w.Close() }()
+	go func() { defer close(closed); end(); _ = w.Close() }()
 	var got, missing int
 	for s := bufio.NewScanner(r); s.Scan(); {
 		if strings.Contains(s.Text(), "lines are missing here") {
@@ -41,12 +40,11 @@ func TestAReaderWhoIsStuckHoldsNobodyUp(t *testing.T) {
 
 func TestEveryLineArrivesBeforeTheEnd(t *testing.T) {
 	var b strings.Builder
-	lines := telemetry.NewLines(&b)
-	log := telemetry.NewLogger(lines, "json", &slog.LevelVar{})
+	log, end := telemetry.NewLogger(&b, "json", &slog.LevelVar{})
 	for range 5000 {
 		log.Info("a line")
 	}
-	lines.Close()
+	end()
 	assert.Equal(t, 5000, strings.Count(b.String(), "a line"))
 	log.Info("too late") // and harms nothing
 }

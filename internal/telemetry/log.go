@@ -7,23 +7,24 @@ import (
 	"os"
 )
 
-// NewLogger writes to w at the level that level holds at each moment. Format is "json", "text", or "" for text when w
-// is a terminal and JSON otherwise.
-func NewLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
-	if l, ok := w.(*Lines); ok {
-		l.log = NewLogger(l.to, format, level)
-	}
+// NewLogger writes to w at the level that level holds at each moment, and waits for nobody who reads there (lines). Format
+// is "json", "text", or "" for text when w is a terminal and JSON otherwise. Call end when there is nothing more to log: it
+// waits until the lines have arrived, for a moment at most.
+func NewLogger(w io.Writer, format string, level *slog.LevelVar) (log *slog.Logger, end func()) {
+	text := format == "text" || (format == "" && isTerminal(w))
+	l := newLines(w, logger(w, text, level))
+	return logger(l, text, level), l.close
+}
+
+func logger(w io.Writer, text bool, level *slog.LevelVar) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
-	if format == "text" || (format == "" && isTerminal(w)) {
+	if text {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
 }
 
 func isTerminal(w io.Writer) bool {
-	if l, ok := w.(*Lines); ok {
-		w = l.to
-	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return false

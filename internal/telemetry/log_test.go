@@ -17,7 +17,9 @@ import (
 func TestFormats(t *testing.T) {
 	for format, isJSON := range map[string]bool{"json": true, "text": false, "": true} {
 		var b bytes.Buffer
-		telemetry.NewLogger(&b, format, &slog.LevelVar{}).Info("hello", "n", 1)
+		log, end := telemetry.NewLogger(&b, format, &slog.LevelVar{})
+		log.Info("hello", "n", 1)
+		end()
 		assert.Equal(t, isJSON, json.Valid(b.Bytes()), "%q: %s", format, b.String())
 		assert.Contains(t, b.String(), "hello")
 	}
@@ -28,7 +30,9 @@ func TestFilesGetJSON(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	f, err := os.Create(path)
 	require.NoError(t, err)
-	telemetry.NewLogger(f, "", &slog.LevelVar{}).Info("hello")
+	log, end := telemetry.NewLogger(f, "", &slog.LevelVar{})
+	log.Info("hello")
+	end()
 	require.NoError(t, f.Close())
 	written, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -39,12 +43,13 @@ func TestFilesGetJSON(t *testing.T) {
 func TestTheLevelIsReadAtEachLine(t *testing.T) {
 	var b bytes.Buffer
 	level := &slog.LevelVar{}
-	log := telemetry.NewLogger(&b, "json", level)
+	log, end := telemetry.NewLogger(&b, "json", level)
 	log.Debug("one")
 	level.Set(slog.LevelDebug)
 	log.Debug("two")
 	level.Set(slog.LevelError)
 	log.Warn("three")
+	end()
 	assert.NotContains(t, b.String(), "one")
 	assert.Contains(t, b.String(), "two")
 	assert.NotContains(t, b.String(), "three")
