@@ -2,7 +2,6 @@ package resilience
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"syscall"
 	"testing"
@@ -31,13 +30,7 @@ func TestOpenStreamsFinishWhenTheGatewayIsStopped(t *testing.T) {
 		streams = append(streams, s)
 	}
 	g.Signal(t, syscall.SIGTERM)
-	harness.Eventually(t, patience, "new connections are refused", func() bool {
-		c, err := net.Dial("tcp", g.Addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	harness.Eventually(t, patience, "new connections are refused", refuses(g))
 	assert.True(t, g.Running(), "streams are open")
 	close(letGo)
 	for _, s := range streams {
@@ -51,15 +44,8 @@ func TestOpenStreamsFinishWhenTheGatewayIsStopped(t *testing.T) {
 // Who watches over the gateway can tell one that drains from one that has gone.
 func TestProbesAreAnsweredInADrain(t *testing.T) {
 	t.Parallel()
-	one, probes := newScripted(t), harness.FreePort(t)
-	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "10m", "SERVER_PROBE_PORT": probes})
-	model := one.on(func(_ int, w http.ResponseWriter, r *http.Request) {
-		event(w, "1")
-		forever(r)
-	})
-	s := start(t, g, chatStream("one/"+model))
-	_, err := s.event()
-	require.NoError(t, err)
+	probes := harness.FreePort(t)
+	g, _ := endless(t, "SERVER_PROBE_PORT", probes)
 	probed := func(path string) (status int, body string) {
 		resp, err := harness.NewClient(t).Get("http://127.0.0.1:" + probes + path)
 		if err != nil {
@@ -72,13 +58,7 @@ func TestProbesAreAnsweredInADrain(t *testing.T) {
 	status, body := probed("/ready")
 	require.Equal(t, http.StatusOK, status, body)
 	g.Signal(t, syscall.SIGTERM)
-	harness.Eventually(t, patience, "clients are refused", func() bool {
-		c, err := net.Dial("tcp", g.Addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	harness.Eventually(t, patience, "clients are refused", refuses(g))
 	status, body = probed("/ready")
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.Contains(t, body, "shutting down")
@@ -90,17 +70,9 @@ func TestProbesAreAnsweredInADrain(t *testing.T) {
 
 func TestAStreamThatDoesNotEndDoesNotHoldUpTheStop(t *testing.T) {
 	t.Parallel()
-	one := newScripted(t)
-	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "1s"})
-	model := one.on(func(_ int, w http.ResponseWriter, r *http.Request) {
-		event(w, "1")
-		forever(r)
-	})
-	s := start(t, g, chatStream("one/"+model))
-	_, err := s.event()
-	require.NoError(t, err)
+	g, s := endless(t, "SERVER_DRAIN_TIMEOUT", "1s")
 	g.Signal(t, syscall.SIGTERM)
 	assert.Zero(t, g.Wait(t, patience))
-	_, err = s.rest()
+	_, err := s.rest()
 	require.Error(t, err, "never a clean end")
 }

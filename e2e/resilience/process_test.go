@@ -47,13 +47,7 @@ func TestAKilledGatewayTakesItsEnvoyAlong(t *testing.T) {
 	envoy := g.EnvoyPID()
 	require.NotZero(t, envoy)
 	g.Kill(t)
-	harness.Eventually(t, patience, "nobody listens any more", func() bool {
-		c, err := net.Dial("tcp", g.Addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	harness.Eventually(t, patience, "nobody listens any more", refuses(g))
 	harness.Eventually(t, patience, "Envoy has ended", func() bool { return !runs(envoy) })
 }
 

@@ -1,6 +1,7 @@
 package resilience
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -14,10 +15,10 @@ import (
 	"github.com/inference-gateway/envoy-inference-gateway/e2e/harness"
 )
 
-// endless starts a gateway with one stream open that never ends.
-func endless(t *testing.T) (*harness.Gateway, *open) {
+// endless starts a gateway with one stream open that never ends. More is for its environment, names and values in turn.
+func endless(t *testing.T, more ...string) (*harness.Gateway, *open) {
 	one := newScripted(t)
-	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "10m"})
+	g := harness.Start(t, harness.Env{"PROVIDERS": "one", "ONE_API_URL": one.URL, "SERVER_DRAIN_TIMEOUT": "10m"}.With(more...))
 	model := one.on(func(_ int, w http.ResponseWriter, r *http.Request) {
 		event(w, "1")
 		forever(r)
@@ -26,6 +27,17 @@ func endless(t *testing.T) (*harness.Gateway, *open) {
 	_, err := s.event()
 	require.NoError(t, err)
 	return g, s
+}
+
+// refuses says that the gateway takes no new connections.
+func refuses(g *harness.Gateway) func() bool {
+	return func() bool {
+		c, err := net.Dial("tcp", g.Addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	}
 }
 
 func draining(g *harness.Gateway) func() bool {
