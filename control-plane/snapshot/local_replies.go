@@ -21,9 +21,6 @@ import (
 // theProvider stands in a message for the provider whose cluster was in use.
 const theProvider = "{provider}"
 
-// theURL is what to look at when a provider does not speak as it should.
-const theURL = "do the scheme and the port of its URL fit?"
-
 // localReplies gives every reply that Envoy makes itself the shape and status of the gateway's errors. The first
 // mapper that fits decides; replies that already carry such a body (ext_proc's, direct responses) fit none of them.
 // Response flags: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
@@ -45,7 +42,7 @@ func localReplies(c *config.Config) *hcmv3.LocalReplyConfig {
 			"provider "+theProvider+" did not answer in time (CLIENT_RESPONSE_HEADER_TIMEOUT, CLIENT_TIMEOUT)"),
 		reply(flags("UF"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: the connection was refused, timed out or failed TLS"),
 		reply(flags("UH"), apierror.UpstreamError, "provider "+theProvider+" cannot be reached: its host name does not resolve, or every address fails"),
-		reply(flags("UPE"), apierror.UpstreamError, "provider "+theProvider+" sent no valid HTTP, or headers that are too many or too large: "+theURL),
+		reply(flags("UPE"), apierror.UpstreamError, "provider "+theProvider+" sent no valid HTTP, or headers that are too many or too large: do the scheme and the port of its URL fit?"),
 		reply(flags("UC", "UR", "LR", "URX"), apierror.UpstreamError, "provider "+theProvider+" broke the connection off before it answered"),
 		reply(oneOf(flags("UO", "OM"), detailsAre("overload")), apierror.Overloaded, "the gateway is overloaded: try again in a moment"),
 		reply(allOf(status(429), metadataMissing(limits.Namespace, limits.RefusedField)), apierror.RateLimited,
